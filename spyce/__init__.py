@@ -1,0 +1,70 @@
+"""Spyce: pages with Python in them, and sessions that lose nothing.
+
+What programs use: make_app, render and the test client (spyce.testing). What 2.1 pages and modules use: getServer,
+getServerGlobals, SPYCE_GLOBALS, DEBUG, spyceFileHandler, spyceStringHandler.
+"""
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from spyce.runtime.context import getServer
+
+if TYPE_CHECKING:
+    from spyce.web.wsgi import Application
+
+__version__ = '3.0.0'
+__all__ = ['DEBUG', 'SPYCE_GLOBALS', 'getServer', 'getServerGlobals', 'make_app', 'spyceFileHandler',
+           'spyceStringHandler']
+
+
+def make_app(root: str | None = None, config: str | None = None, **options: Any) -> Application:
+    """A WSGI application that serves the pages below `root`.
+
+    root: folder of the pages, by default the current one; config: a config file, by default ROOT/spyceconf.py if it
+    is there; options: config options by name, which win over the file.  Raises TypeError for an unknown option and
+    spyce.config.ConfigError for a config that cannot be used.
+    """
+    from spyce.web.wsgi import make_app
+    return make_app(root, config, **options)
+
+
+def getServerGlobals() -> dict[str, Any]:
+    """The dictionary `globals` of the current server's configuration."""
+    return getServer().globals
+
+
+class _ServerGlobals:
+    """2.1's SPYCE_GLOBALS: the globals of the current server, looked up at each use."""
+
+    def __getitem__(self, name: str) -> Any:
+        return getServerGlobals()[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        getServerGlobals()[name] = value
+
+    def __contains__(self, name: object) -> bool:
+        return name in getServerGlobals()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return getServerGlobals().get(name, default)
+
+
+SPYCE_GLOBALS = _ServerGlobals()
+
+
+def DEBUG(s: object) -> None:
+    """Write a line to the log of pages."""
+    logging.getLogger('spyce.page').debug('%s', s)
+
+
+def spyceFileHandler(request: Any, response: Any, filename: str, sig: str = '', args: Any = None, kwargs: Any = None,
+                     config: Any = None) -> int:
+    """Answer a raw request with the page in a file; returns the status code (reference 2)."""
+    return getServer(config).fileHandler(request, response, filename, sig, args, kwargs)
+
+
+def spyceStringHandler(request: Any, response: Any, code: str, sig: str = '', args: Any = None, kwargs: Any = None,
+                       config: Any = None) -> int:
+    """Answer a raw request with page source; returns the status code (reference 2)."""
+    return getServer(config).stringHandler(request, response, code, sig, args, kwargs)

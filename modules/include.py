@@ -1,0 +1,95 @@
+"""The module `include`: other pages and files within a page (manual: include module)."""
+from __future__ import annotations
+
+from typing import Any
+
+from spyce.legacy.spyceModule import spyceModule
+from spyce.runtime.exceptions import SpyceError
+from spyce.runtime.paths import PathRefused, page_to_run, url_to_file
+
+
+class Vars:
+    """The items of a context as attributes; assignments go back into it."""
+
+    def __init__(self, context: Any) -> None:
+        self.__dict__['_context'] = context
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._context[name]
+        except (KeyError, TypeError):
+            raise AttributeError(f'the context of this include has no {name!r}') from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._context[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del self._context[name]
+        except KeyError:
+            raise AttributeError(f'the context of this include has no {name!r}') from None
+
+
+class include(spyceModule):
+    """Runs pages and reads files below the root. A url is relative to the current file, or to the root."""
+
+    @property
+    def _contexts(self) -> list[Any]:
+        # They belong to the request: an included page may import a module object of its own and still see its context.
+        contexts: list[Any] = self._api.getRequest().state.setdefault('include', [])
+        return contexts
+
+    @property
+    def context(self) -> Any:
+        """What the including page passed; None outside of an include."""
+        return self._contexts[-1] if self._contexts else None
+
+    @property
+    def vars(self) -> Vars:
+        """The context, if it is a dictionary, with its items as attributes."""
+        return Vars(self.context)
+
+    def spyce(self, url: str, context: Any = None) -> None:
+        """Run the page at `url` here, with the modules of this page; `context` reaches it as include.context."""
+        file = self._page(url)
+        self._contexts.append(context)
+        try:
+            self._api.run_part(self._api.getServer().load_page(file))
+        except FileNotFoundError as error:
+            if error.filename != file:
+                raise
+            raise SpyceError(f'include.spyce: there is no page {url!r}') from error
+        finally:
+            self._contexts.pop()
+
+    def spyceStr(self, url: str, context: Any = None) -> str:
+        """Run the page at `url` and return its output."""
+        output = self._api.output
+        output.push()
+        depth = output.depth
+        try:
+            self.spyce(url, context)
+        except BaseException:
+            output.drop_captures(depth - 1)
+            raise
+        output.drop_captures(depth)
+        text: str = output.pop()
+        return text
+
+    def dump(self, file: str, binary: int = 0) -> str | bytes:
+        """The text of a file, as it is; its bytes with `binary`.
+
+        Raises PathRefused for what lies outside of the root or is not served to visitors (programs, databases).
+        """
+        server = self._api.getServer()
+        path = url_to_file(file, server.config.root, self._api.getStack()[-1])
+        if not path.endswith('.spi') and not server.serves_as_file(path):
+            raise PathRefused(f'include.dump: {file!r} is of a kind that is not shown to visitors')
+        if binary:
+            with open(path, 'rb') as stream:
+                return stream.read()
+        with open(path, encoding=server.config.encoding) as text:
+            return text.read()
+
+    def _page(self, url: str) -> str:
+        return page_to_run(url, self._api.getServer().config.root, self._api.getStack()[-1])

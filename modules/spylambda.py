@@ -1,0 +1,56 @@
+"""The module `spylambda`: functions made of page source (manual: spyce lambdas)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from spyce.legacy.spyceModule import spyceModule
+from spyce.runtime.namespace import LoadedPage
+
+
+class spylambda(spyceModule):
+    """Calling what define() returns prints; it returns None (recorded cases lambda-*, spylambda-*)."""
+
+    def define(self, sig: str, code: str, memoize: int = 0) -> Callable[..., None]:
+        """A function of the parameters `sig` whose body is the page source `code`.
+
+        memoize: for arguments that were used before in this request, and are hashable, replay the output.
+        """
+        return self._compiled(self._api.getServer().load_string(code, sig), bool(memoize))
+
+    __call__ = define
+
+    def _compiled(self, page: LoadedPage, memoize: bool) -> Callable[..., None]:
+        """The function for a lambda that was compiled with its page."""
+        def call(*args: Any, **kwargs: Any) -> None:
+            self._api.run_part(page, args, kwargs)
+
+        return self._memoized(call) if memoize else call
+
+    def _memoized(self, function: Callable[..., None]) -> Callable[..., None]:
+        printed: dict[Any, str] = {}
+
+        def call(*args: Any, **kwargs: Any) -> None:
+            key = (args, tuple(sorted(kwargs.items())))
+            try:
+                text = printed.get(key)
+            except TypeError:  # an argument cannot be hashed
+                function(*args, **kwargs)
+                return
+            if text is None:
+                text = printed[key] = self._record(function, args, kwargs)
+            self._api.output.append(text)
+
+        return call
+
+    def _record(self, function: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        output = self._api.output
+        output.push()
+        depth = output.depth
+        try:
+            function(*args, **kwargs)
+        except BaseException:
+            output.drop_captures(depth - 1)
+            raise
+        text: str = output.pop()
+        return text

@@ -1,0 +1,58 @@
+"""The module `stdout`: capturing what a page prints (manual: stdout module)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from spyce.legacy.spyceModule import spyceModule
+from spyce.runtime.stdout import real_stdout
+
+
+class stdout(spyceModule):
+    """Output of the page; captures nest (recorded cases stdout-*)."""
+
+    def start(self) -> None:
+        self._output = self._api.output
+        self._files: list[Any] = []
+
+    @property
+    def stdout(self) -> Any:
+        """The stdout of the process, not of the page."""
+        return real_stdout()
+
+    def push(self, file: Any = None) -> None:
+        """Start to capture the output.
+
+        file: an object with write(), or a file name, that is also given the text at the end of the capture.
+        """
+        self._output.push()
+        self._files.append(file)
+
+    def pop(self) -> str:
+        """End the capture that began last, and return its text. Raises IndexError if there is none."""
+        text: str = self._output.pop()
+        file = self._files.pop() if self._files else None
+        if isinstance(file, str):
+            with open(file, 'w', encoding='utf-8') as stream:
+                stream.write(text)
+        elif file is not None:
+            file.write(text)
+        return text
+
+    def capture(self, _spyceReplacement: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, str]:
+        """Call a function and capture what it prints: (its result, its output).
+
+        If it raises, the capture ends and its text is lost.
+        """
+        self._output.push()
+        depth = self._output.depth
+        try:
+            result = _spyceReplacement(*args, **kwargs)
+        except BaseException:
+            self._output.drop_captures(depth - 1)
+            raise
+        self._output.drop_captures(depth)
+        return result, self._output.pop()
+
+    def __repr__(self) -> str:
+        return f'captures: {self._output.depth}'

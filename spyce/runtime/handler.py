@@ -1,0 +1,189 @@
+"""The request cycle: page, its modules, redirects, parents, error pages (reference 3, 5, 12)."""
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from spyce.page import PageSyntaxError
+from spyce.runtime.context import serving
+from spyce.runtime.errors import spyceRuntimeException
+from spyce.runtime.exceptions import SpyceError, spyceForbidden, spyceNotFound, spyceRedirect
+from spyce.runtime.namespace import LoadedPage
+from spyce.runtime.output import Output
+from spyce.runtime.paths import page_to_run
+from spyce.runtime.wrapper import MAX_STACK, spyceWrapper
+
+if TYPE_CHECKING:
+    from spyce.runtime.server import spyceServer
+
+log = logging.getLogger('spyce.page')
+
+Load = Callable[[], LoadedPage]
+
+
+class attrdict(dict[str, Any]):
+    """A dictionary whose items are attributes too: what a parent sees as `child`."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f'no attribute {name!r} was given to the parent tag') from None
+
+
+class Execution:
+    """One request being answered by pages."""
+
+    def __init__(self, server: spyceServer, request: Any, response: Any) -> None:
+        self.server = server
+        self.request = request
+        self.response = response
+        self.output = Output(response)
+
+    def run(self, load: Load, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> int:
+        """Answer with the page that `load` gives, or with an error page. Returns the status code."""
+        with serving(self.server, self.output):
+            self._run_redirected(load, args, kwargs or {})
+            self._complete()
+        return self.response.returncode  # type: ignore[no-any-return]
+
+    def _run_redirected(self, load: Load, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Run the page, then those that internal redirects lead to."""
+        for _ in range(MAX_STACK):
+            try:
+                page = load()
+            except (PageSyntaxError, spyceNotFound, spyceForbidden) as error:
+                self._refuse(error)
+                return
+            try:
+                self._run_page(page, args, kwargs)
+                return
+            except spyceRedirect as redirect:
+                self._start_again()
+                load = self._loader(redirect.filename)
+                args, kwargs = (), {}
+        self._show_plainly(SpyceError(f'{MAX_STACK} internal redirects, one after the other: a page redirects to itself'))
+
+    def _loader(self, file: str) -> Load:
+        return lambda: self.server.load_page(file)
+
+    def _start_again(self, keep_cookies: bool = False) -> None:
+        self.output.reset()
+        if not self.response.headers_sent:
+            self.response.clear()
+            self.response.clearHeaders(keep_cookies=keep_cookies)
+            self.response.setReturnCode(200)
+            self.response.setContentType('text/html')
+
+    def _run_page(self, page: LoadedPage, args: tuple[Any, ...], kwargs: dict[str, Any],
+                  names: dict[str, Any] | None = None) -> None:
+        """Run one whole page with modules of its own, then its error page or its parent."""
+        wrapper = spyceWrapper(self.server, page, self.request, self.response, self.output)
+        error: spyceRuntimeException | None = None
+        try:
+            try:
+                wrapper.spyceInit()
+                wrapper.getGlobals().update(names or {})
+                wrapper.spyceProcess(*args, **kwargs)
+            except (Exception, SystemExit) as failure:
+                error = spyceRuntimeException(failure)
+            self.output.drop_captures()
+            error = wrapper.finish_modules(error)
+            if error is not None:
+                self._show(wrapper, error)
+            elif wrapper.parent is not None:
+                self._run_parent(wrapper)
+        finally:
+            wrapper.spyceDestroy(error)
+
+    def _run_parent(self, wrapper: spyceWrapper) -> None:
+        """Run the parent template around what the page has printed."""
+        assert wrapper.parent is not None
+        src, attributes = wrapper.parent
+        body = ''.join(self.output.parts)
+        self.output.reset()
+        file = self._parent_file(src, wrapper.getFilename())
+        try:
+            page = self.server.load_page(file)
+        except (PageSyntaxError, spyceNotFound, spyceForbidden) as failure:
+            self._show(wrapper, spyceRuntimeException(failure))
+            return
+        self._run_page(page, (), {}, {'child': attrdict(attributes, _body=body)})
+
+    def _parent_file(self, src: str | None, page_file: str) -> str:
+        root = self.server.config.root
+        if src is None:
+            beside = os.path.join(os.path.dirname(page_file), 'parent.spi')
+            src = 'parent.spi' if os.path.isfile(beside) else self.server.config.defaultparent
+        return page_to_run(src, root, page_file)
+
+    # -- errors ------------------------------------------------------------------------------------------------
+
+    def _show(self, wrapper: spyceWrapper, error: spyceRuntimeException) -> None:
+        """Replace the page by its error page, which its own handler or the configuration provides."""
+        if self._show_status(error.exception):
+            return
+        log.error('error in page %s', wrapper.getFilename(), exc_info=error.exception)
+        self._start_again(keep_cookies=True)
+        if not self.response.headers_sent:
+            self.response.setReturnCode(500)
+        module = wrapper.getModules().get('error')
+        if module is None:
+            self._show_plainly(error.exception, logged=True)
+            return
+        try:
+            module._run_handler(error)
+        except (Exception, spyceRedirect) as failure:
+            log.error('error in the error page for %s', wrapper.getFilename(), exc_info=failure)
+            self._show_plainly(failure, logged=True)
+
+    def _show_status(self, failure: BaseException) -> bool:
+        """Answer with the status that an exception carries (413, 503 ...), if it carries one."""
+        status = getattr(failure, 'http_status', None)
+        if status is None or self.response.headers_sent:
+            return False
+        log.warning('%s: %s', status, failure)
+        self._start_again(keep_cookies=True)
+        for name, value in getattr(failure, 'http_headers', ()):
+            self.response.addHeader(name, value)
+        self.response.setReturnCode(status)
+        self.output.write(self.server.short_error_page(status))
+        return True
+
+    def _refuse(self, error: Exception) -> None:
+        """The page cannot be had: missing, unreadable, or it does not compile."""
+        self._start_again(keep_cookies=True)
+        if isinstance(error, PageSyntaxError):
+            log.error('%s', error, exc_info=error)
+        try:
+            self.server.error(self.server, self.request, self.response, error)
+        except Exception as failure:
+            self._show_plainly(failure)
+
+    def _show_plainly(self, failure: BaseException, logged: bool = False) -> None:
+        """The last resort: a short page that needs nothing of the site."""
+        if not logged:
+            log.error('error in page', exc_info=failure)
+        self._start_again(keep_cookies=True)
+        if not self.response.headers_sent:
+            self.response.setReturnCode(500)
+        self.output.write(self.server.plain_error_page(failure))
+
+    # -- end -----------------------------------------------------------------------------------------------------
+
+    def _complete(self) -> None:
+        """Hand the output over and let the modules that wait for the end (the session) do their part."""
+        try:
+            self.output.complete()
+            self.response.prepare()
+        except Exception as failure:
+            if not self._show_status(failure):
+                self._show_plainly(failure)
+        self.output.hand_over()
+
+
+def handle_file(server: spyceServer, request: Any, response: Any, filename: str) -> int:
+    """Answer a request with the page in `filename`. Returns the status code."""
+    return Execution(server, request, response).run(lambda: server.load_page(filename))

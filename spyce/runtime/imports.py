@@ -1,0 +1,160 @@
+"""`import x` in pages, Spyce modules and config files: modules beside the page, without touching sys.path.
+
+Each folder that a server imports from is a synthetic package of its own name, private to the server, whose __path__
+is that folder; so the import system's own machinery finds, caches and nests modules, two servers in one process have
+their own, and no bare name in sys.modules is claimed. A page and a site module reach them through a `__import__` in
+their `__builtins__`, which looks there first.
+"""
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.machinery
+import itertools
+import os
+import sys
+import types
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from typing import Any
+
+from spyce import legacy
+
+PREFIX = 'spyce_site_'
+
+_numbers = itertools.count(1)
+_imports: weakref.WeakValueDictionary[str, SiteImports] = weakref.WeakValueDictionary()
+
+Signature = tuple[int, int, int]
+
+
+def file_signature(path: str) -> Signature:
+    """What changes when a file is edited: modification time (ns), size, inode. Raises OSError."""
+    status = os.stat(path)
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+class SiteLoader(SourceFileLoader):
+    """Runs a site's module with the site's own `__import__`."""
+
+    def __init__(self, fullname: str, path: str, imports: SiteImports) -> None:
+        super().__init__(fullname, path)
+        self._imports = imports
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        module.__dict__['__builtins__'] = self._imports.builtins_for(os.path.dirname(self.path))
+        module.__dict__['_spyceSignature'] = file_signature(self.path)
+        super().exec_module(module)
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        # No .pyc: it is keyed by whole seconds, which misses an edit, and would litter the folder of the pages.
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+class SiteFinder:
+    """Finds modules below the synthetic packages."""
+
+    @staticmethod
+    def find_spec(fullname: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
+        if not fullname.startswith(PREFIX) or path is None:
+            return None
+        imports = _imports.get(fullname.partition('.')[0])
+        if imports is None:
+            return None
+        spec = PathFinder.find_spec(fullname, path)
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader = SiteLoader(fullname, spec.loader.path, imports)
+        return spec
+
+
+class SiteImports:
+    """The modules of one server's site."""
+
+    def __init__(self, search: Callable[[], Iterable[str]]) -> None:
+        """`search` gives the folders that every page of the site may import from, after its own."""
+        self._search = search
+        self._packages: dict[str, str] = {}  # real folder -> name of its synthetic package
+        self._found: dict[tuple[str, str], str | None] = {}  # (importing folder, name) -> package that has it
+        self._builtins: dict[str, dict[str, Any]] = {}
+        if SiteFinder not in sys.meta_path:
+            sys.meta_path.insert(0, SiteFinder)
+        weakref.finalize(self, _forget_packages, self._packages)
+
+    def package(self, folder: str) -> str:
+        """The name of the synthetic package for a folder."""
+        folder = os.path.realpath(folder)
+        name = self._packages.get(folder)
+        if name is None:
+            name = f'{PREFIX}{next(_numbers)}'
+            package = types.ModuleType(name, f'modules in {folder}')
+            package.__path__ = [folder]
+            package.__spec__ = ModuleSpec(name, None, is_package=True)
+            sys.modules[name] = package
+            _imports[name] = self
+            name = self._packages.setdefault(folder, name)
+        return name
+
+    def load(self, path: str) -> types.ModuleType:
+        """The module in the file `path`, run once; run anew if the file has changed since."""
+        folder, base = os.path.split(os.path.realpath(path))
+        fullname = f'{self.package(folder)}.{os.path.splitext(base)[0]}'
+        module = sys.modules.get(fullname)
+        if module is not None and module.__dict__.get('_spyceSignature') != file_signature(path):
+            del sys.modules[fullname]
+            importlib.invalidate_caches()
+        return importlib.import_module(fullname)
+
+    def builtins_for(self, folder: str) -> dict[str, Any]:
+        """The builtins of code in `folder`: Python's, with an __import__ that sees the site."""
+        names = self._builtins.get(folder)
+        if names is None:
+            names = dict(vars(builtins), __import__=self._importer(folder))
+            self._builtins[folder] = names
+        return names
+
+    def _importer(self, folder: str) -> Callable[..., types.ModuleType]:
+        found = self._found
+        original = builtins.__import__
+
+        def site_import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (),
+                        level: int = 0) -> types.ModuleType:
+            if level:
+                return original(name, globals, locals, fromlist, level)
+            top = name.partition('.')[0]
+            try:
+                package = found[folder, top]
+            except KeyError:
+                package = found[folder, top] = self._locate(folder, top)
+            if package is None:
+                try:
+                    return original(name, globals, locals, fromlist, 0)
+                except ModuleNotFoundError as error:
+                    package = self._locate(folder, top) if error.name == top else None
+                    if package is None:
+                        raise
+                    found[folder, top] = package
+            if fromlist:
+                return original(f'{package}.{name}', globals, locals, fromlist, 0)
+            importlib.import_module(f'{package}.{name}')
+            return sys.modules[f'{package}.{top}']
+
+        return site_import
+
+    def _locate(self, folder: str, name: str) -> str | None:
+        """The synthetic package that has module `name`, seen from `folder`; None if the site has none."""
+        if name == 'spyce' or legacy.is_legacy_name(name):
+            return None
+        for candidate in (folder, *self._search()):
+            spec = PathFinder.find_spec(name, [candidate])
+            if spec is not None and spec.origin is not None and spec.loader is not None:
+                return self.package(candidate)
+        return None
+
+
+def _forget_packages(packages: dict[str, str]) -> None:
+    prefixes = tuple(f'{name}.' for name in packages.values())
+    names = set(packages.values())
+    for name in [name for name in sys.modules if name in names or name.startswith(prefixes)]:
+        del sys.modules[name]

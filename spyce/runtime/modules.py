@@ -1,0 +1,85 @@
+"""Spyce modules: finding their file, loading their class, reaching them by attribute."""
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from spyce import legacy
+from spyce.runtime.exceptions import SpyceError
+
+if TYPE_CHECKING:
+    from spyce.runtime.server import spyceServer
+    from spyce.runtime.wrapper import spyceWrapper
+
+DEFAULT_MODULES = ('request', 'response', 'stdout', 'error')
+
+
+class ModuleNotFound(SpyceError):
+    """No file, or no class of that name in it, for a module that a page imports."""
+
+
+def load_module_class(server: spyceServer, name: str, file: str | None = None,
+                      rel_file: str | None = None) -> type[Any]:
+    """The class of a Spyce module.
+
+    name: of the class, and of its file unless `file` is given; file: path of the file, relative to the importing
+    file or to a folder of config.path; rel_file: the importing file.  The engine's own modules are found first,
+    then the folder of the importing file, then config.path (reference 6.4).  Raises ModuleNotFound.
+    """
+    if file is None and is_standard(name):
+        return getattr(importlib.import_module(f'spyce.modules.{name}'), name)  # type: ignore[no-any-return]
+    path = _find_file(server, file or name, rel_file)
+    if path is None:
+        where = f' (from {file})' if file else ''
+        raise ModuleNotFound(f'cannot find a Spyce module {name!r}{where}: no such file beside the page or on the '
+                             "config's path")
+    module = server.site_imports.load(path)
+    cls = getattr(module, name, None)
+    if cls is None:
+        raise ModuleNotFound(f'{os.path.basename(path)} has no class {name!r}: a Spyce module is a class of the name '
+                             'under which it is imported')
+    if isinstance(cls, type):
+        cls.__file__ = path  # type: ignore[attr-defined]  # recorded case module-file-attribute
+    return cls  # type: ignore[no-any-return]
+
+
+def is_standard(name: str) -> bool:
+    """Whether `name` is a module of the engine, which a site's file of that name does not replace."""
+    return legacy.is_module_name(name)
+
+
+def _find_file(server: spyceServer, name: str, rel_file: str | None) -> str | None:
+    if not name.endswith('.py'):
+        name += '.py'
+    folders = [os.path.dirname(rel_file)] if rel_file else []
+    for folder in [*folders, *server.config.path, server.config.root]:
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            return path
+    return None
+
+
+class moduleFinder:
+    """Modules as attributes, loaded and started when first asked for: the `api` of handlers (reference 6.4)."""
+
+    def __init__(self, wrapper: spyceWrapper) -> None:
+        self._wrapper = wrapper
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__'):
+            raise AttributeError(name)
+        if name == 'db':
+            return self._wrapper.getServer().config.db
+        try:
+            return self._wrapper.getModule(name)
+        except ModuleNotFound as error:
+            raise AttributeError(str(error)) from error
+
+    def breakpoint(self) -> None:
+        """Stop in the debugger, at the terminal of the server."""
+        import pdb  # noqa: T100
+        import sys
+
+        from spyce.runtime.stdout import real_stdout
+        pdb.Pdb(stdout=real_stdout()).set_trace(sys._getframe(1))

@@ -1,0 +1,48 @@
+"""The global names of a compiled page: made once, lent to one execution at a time, swept when it ends."""
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from spyce.page import CompiledPage
+
+WRAPPER_LIMIT = 32
+"""Idle namespaces kept for each page; as many requests of one page as this run without building one."""
+
+
+class Namespace:
+    """The globals in which a page runs, with its class spyceImpl."""
+
+    def __init__(self, page: CompiledPage, base: dict[str, Any]) -> None:
+        self.globals = dict(base)
+        exec(page.code, self.globals)
+        self._clean = dict(self.globals)
+
+    def sweep(self) -> None:
+        """Forget what one execution put here (recorded case module-globals-swept)."""
+        self.globals.clear()
+        self.globals.update(self._clean)
+
+
+class LoadedPage:
+    """A compiled page with its idle namespaces. Safe to use from many threads."""
+
+    def __init__(self, compiled: CompiledPage, names: Callable[[CompiledPage], dict[str, Any]]) -> None:
+        """names: gives the names that every execution finds, beside those it brings itself."""
+        self.compiled = compiled
+        self.lambdas = tuple(LoadedPage(part, names) for part in compiled.lambdas)
+        self._base = names(compiled)
+        self._idle: deque[Namespace] = deque(maxlen=WRAPPER_LIMIT)
+
+    def check_out(self) -> Namespace:
+        """A clean namespace, nobody else's until it is checked in."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Namespace(self.compiled, self._base)
+
+    def check_in(self, namespace: Namespace) -> None:
+        """Give a namespace back."""
+        namespace.sweep()
+        self._idle.append(namespace)

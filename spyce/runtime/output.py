@@ -1,0 +1,204 @@
+"""The output of one request: one list of text for its whole life, captures as marks into it, and the filter chain.
+
+Generated code binds `parts.extend` once and appends to that list directly. So the list is never replaced, only
+emptied in place, and whatever must see each write (a filter, unbuffered output) makes `filters` non-empty, which
+generated code tests before it takes the fast path.
+"""
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+
+class RawResponse(Protocol):
+    """What Output needs of the raw response."""
+
+    def write(self, s: str) -> None: ...
+    def flush(self, stopFlag: int = 0) -> None: ...
+
+
+class FilterLike(Protocol):
+    """A filter of the output (reference 4): each method passes on to the next filter."""
+
+    def setNext(self, filter: Any) -> None: ...
+    def write(self, s: str) -> None: ...
+    def writeStatic(self, s: str) -> None: ...
+    def writeExpr(self, o: object, **kw: Any) -> None: ...
+    def flush(self, stopFlag: int = 0) -> None: ...
+    def clear(self) -> None: ...
+
+
+def text(value: object) -> str:
+    """What an expression prints: str() of the value, nothing for None (recorded case expr-none)."""
+    if value is None:
+        return ''
+    return str(value)
+
+
+class Sink:
+    """The end of the filter chain: text that arrives here is output."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def setNext(self, filter: Any) -> None:
+        raise TypeError('nothing can follow the end of the filter chain')
+
+    def write(self, s: str) -> None:
+        self._output.append(s)
+
+    writeStatic = write
+
+    def writeExpr(self, o: object, **kw: Any) -> None:
+        self._output.append(text(o))
+
+    def flush(self, stopFlag: int = 0) -> None:
+        self._output.send(stopFlag)
+
+    def clear(self) -> None:
+        self._output.discard()
+
+
+class Output:
+    """All that one request prints, in order, until it is sent."""
+
+    def __init__(self, response: RawResponse) -> None:
+        self.parts: list[str] = []
+        self.filters: list[FilterLike] = []
+        self.text = text
+        self.redirected: Any = None  # a file object put in place of stdout by a module (setStdout)
+        self._marks: list[int] = []
+        self._levels: list[tuple[int, FilterLike]] = []
+        self._unbuffered = False
+        self._complete = False
+        self._response = response
+        self._sink = Sink(self)
+
+    # -- the three channels ------------------------------------------------------------------------------------
+
+    def write(self, s: object) -> None:
+        """Dynamic output: response.write and print."""
+        s = s if isinstance(s, str) else text(s)
+        if self.filters:
+            self.filters[0].write(s)
+        else:
+            self.parts.append(s)
+
+    def writeStatic(self, s: str) -> None:
+        """Text of the page."""
+        if self.filters:
+            self.filters[0].writeStatic(s)
+        else:
+            self.parts.append(s)
+
+    def writeExpr(self, o: object, **kw: Any) -> None:
+        """The value of an expression tag, with its keyword arguments, which only filters see."""
+        if self.filters:
+            self.filters[0].writeExpr(o, **kw)
+        else:
+            self.parts.append(text(o))
+
+    # -- captures ----------------------------------------------------------------------------------------------
+
+    def push(self) -> None:
+        """Start a capture; captures nest."""
+        self._marks.append(len(self.parts))
+
+    def pop(self) -> str:
+        """End the innermost capture and return its text. Raises IndexError if there is none."""
+        if not self._marks:
+            raise IndexError('stdout.pop() without a stdout.push() before it')
+        mark = self._marks.pop()
+        captured = ''.join(self.parts[mark:])
+        del self.parts[mark:]
+        return captured
+
+    @property
+    def depth(self) -> int:
+        """The number of open captures."""
+        return len(self._marks)
+
+    def drop_captures(self, depth: int = 0) -> None:
+        """End captures, and lose their text, until `depth` are left (recorded case stdout-unpopped)."""
+        while len(self._marks) > depth:
+            self.pop()
+
+    # -- filters -----------------------------------------------------------------------------------------------
+
+    def add_filter(self, level: int, filter: FilterLike) -> None:
+        """Put a filter into the chain; low levels see output first."""
+        self._levels.append((level, filter))
+        self._levels.sort(key=lambda entry: entry[0])
+        self._link()
+
+    def clear_filters(self) -> None:
+        """Remove all filters."""
+        self._levels.clear()
+        self._link()
+
+    def _link(self) -> None:
+        chain: list[FilterLike] = [filter for _, filter in self._levels]
+        if chain or self._unbuffered:
+            chain.append(self._sink)
+        for filter, following in zip(chain, chain[1:]):  # noqa: B905  one shorter on purpose
+            filter.setNext(following)
+        self.filters[:] = chain  # in place: generated code holds this list
+
+    # -- towards the client ------------------------------------------------------------------------------------
+
+    def append(self, s: str) -> None:
+        """Text that has passed all filters."""
+        self.parts.append(s)
+        if self._unbuffered and not self._marks:
+            self.send()
+
+    def flush(self, stop: int = 0) -> None:
+        """Send headers and what is there, through the filters, which may hold some back."""
+        if self.filters:
+            self.filters[0].flush(stop)
+        else:
+            self.send(stop)
+
+    def send(self, stop: int = 0) -> None:
+        """Hand what is not being captured to the raw response, and flush that."""
+        self.hand_over()
+        if not self._complete:
+            self._response.flush(stop)
+
+    def complete(self) -> None:
+        """The page has ended: let the filters give what they hold back. Sending is then the caller's part."""
+        self._complete = True
+        if self.filters:
+            self.filters[0].flush(1)
+
+    def hand_over(self) -> None:
+        """Move what is not being captured into the raw response, without sending it yet."""
+        end = self._marks[0] if self._marks else len(self.parts)
+        if end:
+            self._response.write(''.join(self.parts[:end]))
+            del self.parts[:end]
+            self._marks = [mark - end for mark in self._marks]
+
+    def unbuffer(self) -> None:
+        """From now on send each write at once."""
+        self._unbuffered = True
+        self._link()
+        self.send()
+
+    def clear(self) -> None:
+        """Drop what was printed and not yet sent; within a capture, what it holds."""
+        if self.filters:
+            self.filters[0].clear()
+        else:
+            self.discard()
+
+    def discard(self) -> None:
+        """Drop the text of the innermost capture, or all that was not sent."""
+        del self.parts[self._marks[-1] if self._marks else 0:]
+
+    def reset(self) -> None:
+        """Back to the state at the start of the request, for an error page or an internal redirect."""
+        self._marks.clear()
+        self.parts.clear()
+        self.clear_filters()
+        self.redirected = None

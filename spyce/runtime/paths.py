@@ -1,0 +1,48 @@
+"""Which file a url in a page means, and whether a page may read or run it.
+
+The one place that decides: include, redirect.internal, error pages and parents all come here.
+"""
+from __future__ import annotations
+
+import os
+import re
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f\\]')
+
+RUNNABLE = ('.spy', '.spi')
+
+
+class PathRefused(Exception):
+    """A url in a page leads where pages must not reach. The text names the url as written, never a real path."""
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether the real path `path` is `folder` or lies below it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def url_to_file(url: str, root: str, current_file: str) -> str:
+    """The real path that `url` means: below `root` with a leading slash, else beside `current_file`.
+
+    Manual: include module; reference 5 (URL rule). Links are followed first, then the result must lie below `root`,
+    or, for a file that itself lies outside of it, below that file's folder. Raises PathRefused.
+    """
+    if not isinstance(url, str):
+        raise TypeError(f'a url must be text, not {type(url).__name__}')
+    if not url or _UNSAFE.search(url):
+        raise PathRefused(f'{url!r} is not a usable path: it is empty, or has a backslash or a control character')
+    root = os.path.realpath(root)
+    folder = os.path.dirname(os.path.realpath(current_file))
+    base = root if url.startswith('/') else folder
+    path = os.path.realpath(os.path.join(base, url.lstrip('/')))
+    if is_below(path, root) or (not is_below(folder, root) and is_below(path, folder)):
+        return path
+    raise PathRefused(f'{url!r} lies outside of the folder of the site')
+
+
+def page_to_run(url: str, root: str, current_file: str) -> str:
+    """The file of a page or page part that `url` means. Raises PathRefused if it is not a .spy or .spi file."""
+    path = url_to_file(url, root, current_file)
+    if not path.endswith(RUNNABLE):
+        raise PathRefused(f'{url!r} is not a page: only .spy and .spi files can be run')
+    return path

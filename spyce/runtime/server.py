@@ -1,0 +1,196 @@
+"""The server: what outlives requests. Configuration, caches, locks, sessions (reference 6.1)."""
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from functools import cached_property
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from spyce import legacy
+from spyce.page import CompiledPage, PageCache, PageSource, compile_page, decode_source, read_file
+from spyce.runtime import errors
+from spyce.runtime.context import living_servers
+from spyce.runtime.exceptions import (
+    HandlerError,
+    spyceDone,
+    spyceForbidden,
+    spyceNotFound,
+    spyceRedirect,
+)
+from spyce.runtime.handler import Execution, handle_file
+from spyce.runtime.imports import SiteImports
+from spyce.runtime.locks import Lock, dummyLock, fileLock, threadLock
+from spyce.runtime.modules import load_module_class
+from spyce.runtime.namespace import LoadedPage
+from spyce.runtime.paths import page_to_run
+from spyce.runtime.stdout import install_stdout
+from spyce.runtime.taglibraries import ServerTagLibraries
+from spyce.web.errors import error_page
+
+if TYPE_CHECKING:
+    from spyce.config import Config
+    from spyce.sessions.manager import SessionManager
+
+
+class spyceServer:
+    """Everything that the requests of one site share. Frozen after start, but for its caches."""
+
+    def __init__(self, config: Config) -> None:
+        legacy.install()
+        install_stdout()
+        self.config = config
+        self.globals: dict[str, Any] = config.globals
+        self.path: list[str] = config.path
+        self.imports: list[str] = config.imports
+        self.serverobject = SimpleNamespace()
+        self.pageerror: tuple[str, ...] = tuple(config.pageerrortemplate)
+        self.error: Any = config.errorhandler
+        self.stdout = sys.stdout
+        self.entry = os.environ.get('SPYCE_ENTRY', 'UNKNOWN')
+        self.multiprocess = config.processes > 1
+        self.site_imports = SiteImports(lambda: (config.root, *config.path))
+        self.tag_libraries = ServerTagLibraries(self)
+        self.spyce_cache = PageCache(check_mtime=config.check_mtime)
+        self._locks: dict[str, Lock] = {}
+        self._locks_guard = threading.Lock()
+        living_servers.add(self)
+
+    # -- what kind of server -----------------------------------------------------------------------------------
+
+    def threaded(self) -> bool:
+        """Whether this is a server with threads (not CGI, not the command line)."""
+        return self.config.threads > 1
+
+    def multithreaded(self) -> bool:
+        """Whether several requests may run at once in this process."""
+        return self.config.threads > 1
+
+    def note_environment(self, environ: dict[str, Any]) -> None:
+        """Learn from the first WSGI environment whether other processes serve the same site."""
+        if environ.get('wsgi.multiprocess'):
+            self.multiprocess = True
+
+    def createLock(self, lockname: str) -> Lock:
+        """The lock of that name: the same name is the same lock (decisions: createLock).
+
+        A thread lock when one process serves with threads, a dummy for a single thread, otherwise a lock that
+        other processes of this site see.
+        """
+        with self._locks_guard:
+            lock = self._locks.get(lockname)
+            if lock is None:
+                lock = self._locks[lockname] = self._make_lock(lockname)
+            return lock
+
+    def _make_lock(self, lockname: str) -> Lock:
+        if self.multiprocess or self.entry in ('cgi', 'cmd'):
+            folder = os.path.join(self.config.site_folder, 'locks')
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            return fileLock(os.path.join(folder, quote(lockname, safe='')))
+        return threadLock() if self.config.threads > 1 else dummyLock()
+
+    # -- pages -------------------------------------------------------------------------------------------------
+
+    def load_page(self, file: str, signature: str = '') -> LoadedPage:
+        """The compiled page in `file`, as the file is now.
+
+        Raises spyceNotFound, spyceForbidden, PageSyntaxError.
+        """
+        def load() -> tuple[LoadedPage, list[tuple[str, Any]]]:
+            text, stat = self._read(file)
+            files = [(file, stat)]
+            page = self._compile(PageSource(text, file), signature, files)
+            return page, files
+
+        try:
+            return self.spyce_cache.get(('file', file, signature), load)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise spyceNotFound(file) from None
+        except PermissionError:
+            raise spyceForbidden(file) from None
+
+    def load_string(self, source: str, signature: str = '') -> LoadedPage:
+        """The compiled page source `source`."""
+        def load() -> tuple[LoadedPage, list[tuple[str, Any]]]:
+            files: list[tuple[str, Any]] = []
+            return self._compile(PageSource(source, '<string>'), signature, files), files
+
+        return self.spyce_cache.get(('string', source, signature), load)
+
+    def _read(self, file: str) -> tuple[str, Any]:
+        data, stat = read_file(file)
+        return decode_source(data, self.config.encoding, file), stat
+
+    def _compile(self, source: PageSource, signature: str, files: list[tuple[str, Any]]) -> LoadedPage:
+        def read_include(url: str, current_file: str) -> PageSource:
+            path = page_to_run(url, self.config.root, current_file)
+            text, stat = self._read(path)
+            files.append((path, stat))
+            return PageSource(text, path)
+
+        compiled = compile_page(source, signature=signature, libraries=self.tag_libraries, read_include=read_include)
+        return LoadedPage(compiled, self._names)
+
+    def _names(self, page: CompiledPage) -> dict[str, Any]:
+        """The global names that every execution of a page finds."""
+        file = page.file
+        folder = os.path.dirname(file) or self.config.root
+
+        def locate(frame_file: str, line: int) -> tuple[str, int]:
+            return page.locate(line) if frame_file == file else (frame_file, line)
+
+        return {
+            '__builtins__': self.site_imports.builtins_for(folder),
+            '__name__': 'spyce_page',
+            '__file__': file,
+            '_spyceLocate': locate,
+            'spyceDone': spyceDone,
+            'spyceRedirect': spyceRedirect,
+            'HandlerError': HandlerError,
+        }
+
+    def loadModule(self, name: str, file: str | None = None, rel_file: str | None = None) -> type[Any]:
+        """The class of the Spyce module `name` (reference 6.4). Raises ModuleNotFound."""
+        return load_module_class(self, name, file, rel_file)
+
+    # -- requests ----------------------------------------------------------------------------------------------
+
+    def handle_page(self, request: Any, response: Any, file: str) -> int:
+        """Answer a request with the page in `file`. Returns the status code; the caller closes the response."""
+        return handle_file(self, request, response, file)
+
+    def fileHandler(self, request: Any, response: Any, filename: str, sig: str = '', args: Any = None,
+                    kwargs: Any = None, config: Any = None) -> int:
+        """Run the page in a file as 2.1's spyceFileHandler did; `sig` are the parameters of the page."""
+        return Execution(self, request, response).run(
+            lambda: self.load_page(os.path.realpath(filename), sig), tuple(args or ()), kwargs)
+
+    def stringHandler(self, request: Any, response: Any, code: str, sig: str = '', args: Any = None,
+                      kwargs: Any = None, config: Any = None) -> int:
+        """Run page source as 2.1's spyceStringHandler did."""
+        return Execution(self, request, response).run(lambda: self.load_string(code, sig), tuple(args or ()), kwargs)
+
+    def commonHandler(self, request: Any, response: Any, load: Any, args: Any = None, kwargs: Any = None) -> int:
+        """Run the page that `load()` gives."""
+        return Execution(self, request, response).run(load, tuple(args or ()), kwargs)
+
+    def short_error_page(self, status: int) -> str:
+        """A page that says what happened and nothing about the site."""
+        return error_page(status)
+
+    def plain_error_page(self, failure: BaseException) -> str:
+        """The page for an error that no page of the site could show."""
+        if not self.config.debug:
+            return self.short_error_page(500)
+        return errors.full_error_page(errors.spyceRuntimeException(failure), self.config.root)
+
+    # -- sessions ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def sessions(self) -> SessionManager:
+        """The sessions of the site. Made when a page first uses one."""
+        from spyce.runtime.sitesessions import make_session_manager
+        return make_session_manager(self)

@@ -1,0 +1,297 @@
+"""One execution of one page. Its public methods are the `_api` of Spyce modules (reference 6.4)."""
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from spyce.runtime.errors import spyceRuntimeException
+from spyce.runtime.exceptions import SpyceError, spyceDone
+from spyce.runtime.modules import DEFAULT_MODULES
+from spyce.runtime.namespace import LoadedPage, Namespace
+from spyce.runtime.output import Output
+
+if TYPE_CHECKING:
+    from spyce.runtime.server import spyceServer
+
+MAX_STACK = 100
+"""Pages within pages: includes, lambdas and parents nest no deeper."""
+
+Callback = Callable[[], None]
+
+
+class StackTooDeep(SpyceError):
+    """Includes, lambdas or parents call each other without end."""
+
+
+class spyceWrapper:
+    """One execution of one page: its modules, its names, its place among the pages of the request.
+
+    Life: spyceInit(), spyceProcess(), spyceDestroy(error), in this order; the last one always.
+    """
+
+    def __init__(self, server: spyceServer, page: LoadedPage, request: Any, response: Any, output: Output,
+                 inherited: dict[str, Any] | None = None) -> None:
+        """inherited: the modules of the page that runs this one as a part of itself, by their names there."""
+        self.page = page
+        self.output = output
+        self.parent: tuple[str | None, dict[str, Any]] | None = None
+        self._server = server
+        self._request = request
+        self._response = response
+        self._inherited = inherited
+        self._modules: dict[str, Any] = dict(inherited or {})
+        self._started: list[tuple[str, Any]] = []  # by this execution: it finishes them
+        self._namespace: Namespace | None = None
+        self._impl: Any = None
+        self._module_callbacks: list[Callback] = []
+        self._response_callbacks: list[Callback] = []
+        self._depth = output.depth
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    def spyceInit(self) -> None:
+        """Start the modules, those of the engine first, then the page's own in file order."""
+        stack = self._request._stack
+        if len(stack) >= MAX_STACK:
+            raise StackTooDeep(f'{MAX_STACK} pages run within each other: does {os.path.basename(self.getFilename())} '
+                               'include itself, or is it its own parent?')
+        stack.append(self.getFilename())
+        self._namespace = self.page.check_out()
+        names = self._namespace.globals
+        names.update(self._modules)
+        names.update(_spyceWrapper=self, _spyceOutput=self.output, _spyceLambdas=self.page.lambdas,
+                     spyceRuntimeException=spyceRuntimeException, db=self._server.config.db)
+        if self._inherited is None:
+            for name in DEFAULT_MODULES:
+                self._start(name, name, None)
+        for module in self.page.compiled.imports:
+            self._start(module.alias or module.name, module.name, module.file)
+        if self.page.compiled.uses_tags:
+            self._start('taglib', 'taglib', None)
+        if self.page.lambdas:
+            self._start('spylambda', 'spylambda', None)
+        self._impl = names['spyceImpl']()
+
+    def spyceProcess(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the page. spyceDone ends it quietly; spyceRedirect and errors pass."""
+        if self._impl is None:
+            raise SpyceError('spyceProcess() before spyceInit()')
+        try:
+            return self._impl.spyceProcess(*args, **kwargs)
+        except spyceDone:
+            return None
+
+    def finish_modules(self, error: spyceRuntimeException | None = None) -> spyceRuntimeException | None:
+        """Finish the modules that this execution started, last one first; the engine's own are not among them.
+
+        Returns the error that the rest was told of: the given one, or that of a finish() that failed.
+        """
+        while self._started:
+            name, module = self._started.pop()
+            if name in DEFAULT_MODULES and self._inherited is None:
+                self._started.append((name, module))
+                break
+            error = self._finish(module, error)
+        return error
+
+    def spyceDestroy(self, theError: spyceRuntimeException | None = None) -> None:
+        """Finish what is still to be finished and give everything back. Raises what a finish() raised."""
+        try:
+            error = self.finish_modules(theError)
+            while self._started:
+                error = self._finish(self._started.pop()[1], error)
+        finally:
+            self.output.drop_captures(self._depth)
+            if self._namespace is not None:
+                if self._request._stack:
+                    self._request._stack.pop()
+                self.page.check_in(self._namespace)
+                self._namespace = self._impl = None
+        if error is not None and error is not theError:
+            raise error.exception
+
+    def _start(self, alias: str, name: str, file: str | None) -> Any:
+        module = self._server.loadModule(name, file, self.getFilename())(self)
+        self._started.append((alias, module))
+        self._modules[alias] = module
+        if self._namespace is not None:
+            self._namespace.globals[alias] = module
+        start = getattr(module, 'start', None)
+        if start is not None:
+            start()
+        return module
+
+    @staticmethod
+    def _finish(module: Any, error: spyceRuntimeException | None) -> spyceRuntimeException | None:
+        finish = getattr(module, 'finish', None)
+        if finish is None:
+            return error
+        try:
+            finish(error)
+        except spyceDone:
+            pass
+        except Exception as failure:
+            return spyceRuntimeException(failure)
+        return error
+
+    # -- pages within this page ----------------------------------------------------------------------------------
+
+    def part(self, page: LoadedPage) -> spyceWrapper:
+        """A new execution of `page` as a part of this one: with its modules, into its output."""
+        return spyceWrapper(self._server, page, self._request, self._response, self.output, self._modules)
+
+    def run_part(self, page: LoadedPage, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> None:
+        """Run `page` here and now as a part of this page (include, lambda, error handler)."""
+        part = self.part(page)
+        error: spyceRuntimeException | None = None
+        try:
+            part.spyceInit()
+            part.spyceProcess(*args, **(kwargs or {}))
+        except Exception as failure:
+            error = spyceRuntimeException(failure)
+            raise
+        finally:
+            part.spyceDestroy(error)
+
+    def setParent(self, src: str | None, attributes: dict[str, Any]) -> None:
+        """Remember the parent template, which runs after the page; the last one named wins (reference 5)."""
+        if self._response.headers_sent:
+            raise SpyceError('a page with a parent template cannot be flushed or unbuffered: the parent surrounds it')
+        self.parent = (src, attributes)
+
+    # -- _api ----------------------------------------------------------------------------------------------------
+
+    def getStack(self) -> list[str]:
+        """Files of the pages being run: the requested one first, this one last."""
+        return list(self._request._stack)
+
+    def getFilename(self) -> str:
+        """Absolute file name of this page."""
+        return self.page.compiled.file
+
+    def getCode(self) -> str:
+        """The Python that this page was compiled to."""
+        return self.page.compiled.python
+
+    def getCodeRefs(self) -> dict[int, Any]:
+        """Line of that Python -> (begin, end, text, file) in the page; begin and end are (row, column)."""
+        return self.page.compiled.refs
+
+    def getModRefs(self) -> list[tuple[str, str | None, str | None]]:
+        """The modules that the page imports: (name, from, as)."""
+        return [(module.name, module.file, module.alias) for module in self.page.compiled.imports]
+
+    def getServer(self) -> spyceServer:
+        """The server."""
+        return self._server
+
+    def getServerObject(self) -> Any:
+        """An object that lives as long as the server, for modules to keep things on."""
+        return self._server.serverobject
+
+    def getServerGlobals(self) -> dict[str, Any]:
+        """The dictionary `globals` of the configuration."""
+        return self._server.globals
+
+    def getServerID(self) -> int:
+        """Number of the process that serves."""
+        return self._request.getServerID()  # type: ignore[no-any-return]
+
+    def getPageError(self) -> Any:
+        """The configured default error page: ('string', module, name) or ('file', url)."""
+        return self._server.pageerror
+
+    def getRequest(self) -> Any:
+        """The raw request."""
+        return self._request
+
+    def getResponse(self) -> Any:
+        """The raw response."""
+        return self._response
+
+    def setResponse(self, o: Any) -> None:
+        """Put another raw response in place of this one."""
+        self._response = o
+        for callback in list(self._response_callbacks):
+            callback()
+
+    def registerResponseCallback(self, f: Callback) -> None:
+        """Call `f` whenever setResponse is called."""
+        self._response_callbacks.append(f)
+
+    def unregisterResponseCallback(self, f: Callback) -> None:
+        """Do so no longer."""
+        if f in self._response_callbacks:
+            self._response_callbacks.remove(f)
+
+    def getModules(self) -> dict[str, Any]:
+        """The modules of the page by the names under which it sees them."""
+        return self._modules
+
+    def getModule(self, name: str, alias: str | None = None) -> Any:
+        """The module of that name, loaded and started if the page did not import it (recorded case
+        api-getmodule-on-demand); it is finished with the page."""
+        alias = alias or name
+        if alias not in self._modules:
+            module = self._server.loadModule(name, None, self.getFilename())(self)
+            self._modules[alias] = module
+            self._started.append((alias, module))
+            if hasattr(module, 'start'):
+                module.start()
+        return self._modules[alias]
+
+    def setModule(self, name: str, mod: Any, notify: int = 1) -> None:
+        """Put an object among the modules and into the names of the page."""
+        self._modules[name] = mod
+        self.getGlobals()[name] = mod
+        self._modules_changed(notify)
+
+    def delModule(self, name: str, notify: int = 1) -> None:
+        """Take a module away from the page. Raises KeyError if it is not there."""
+        del self._modules[name]
+        self.getGlobals().pop(name, None)
+        self._modules_changed(notify)
+
+    def _modules_changed(self, notify: int) -> None:
+        if notify:
+            for callback in list(self._module_callbacks):
+                callback()
+
+    def registerModuleCallback(self, f: Callback) -> None:
+        """Call `f` whenever the modules of the page change."""
+        self._module_callbacks.append(f)
+
+    def unregisterModuleCallback(self, f: Callback) -> None:
+        """Do so no longer."""
+        if f in self._module_callbacks:
+            self._module_callbacks.remove(f)
+
+    def getGlobals(self) -> dict[str, Any]:
+        """The global names of the page."""
+        if self._namespace is None:
+            raise SpyceError('the page is not running: its global names are gone')
+        return self._namespace.globals
+
+    def spyceFile(self, file: str) -> spyceWrapper:
+        """An execution of the page in `file`, as a part of this one, not yet started."""
+        return self.part(self._server.load_page(file))
+
+    def spyceString(self, code: str | tuple[str, str]) -> spyceWrapper:
+        """An execution of the page source `code`, or (source, parameters), as a part of this one, not yet started."""
+        source, signature = code if isinstance(code, tuple) else (code, '')
+        return self.part(self._server.load_string(source, signature))
+
+    def spyceModule(self, name: str, file: str | None = None, rel_file: str | None = None) -> type[Any]:
+        """The class of a Spyce module."""
+        return self._server.loadModule(name, file, rel_file or self.getFilename())
+
+    spyceTaglib = spyceModule
+
+    def setStdout(self, o: Any) -> None:
+        """Let print write to the file object `o`; None lets it write to the page again."""
+        self.output.redirected = o
+
+    def getStdout(self) -> Any:
+        """What print writes to: the object given to setStdout, else the output of the page."""
+        return self.output.redirected or self.output
