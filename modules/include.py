@@ -4,7 +4,8 @@ from __future__ import annotations
 from typing import Any
 
 from spyce.legacy.spyceModule import spyceModule
-from spyce.runtime.exceptions import SpyceError
+from spyce.runtime.exceptions import SpyceError, spyceForbidden, spyceNotFound
+from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.paths import PathRefused, page_to_run, url_to_file
 
 
@@ -51,29 +52,16 @@ class include(spyceModule):
 
     def spyce(self, url: str, context: Any = None) -> None:
         """Run the page at `url` here, with the modules of this page; `context` reaches it as include.context."""
-        file = self._page(url)
+        page = self._load(url)
         self._contexts.append(context)
         try:
-            self._api.run_part(self._api.getServer().load_page(file))
-        except FileNotFoundError as error:
-            if error.filename != file:
-                raise
-            raise SpyceError(f'include.spyce: there is no page {url!r}') from error
+            self._api.run_part(page)
         finally:
             self._contexts.pop()
 
     def spyceStr(self, url: str, context: Any = None) -> str:
         """Run the page at `url` and return its output."""
-        output = self._api.output
-        output.push()
-        depth = output.depth
-        try:
-            self.spyce(url, context)
-        except BaseException:
-            output.drop_captures(depth - 1)
-            raise
-        output.drop_captures(depth)
-        text: str = output.pop()
+        text: str = self._api.output.capture(self.spyce, url, context)[1]
         return text
 
     def dump(self, file: str, binary: int = 0) -> str | bytes:
@@ -91,5 +79,10 @@ class include(spyceModule):
         with open(path, encoding=server.config.encoding) as text:
             return text.read()
 
-    def _page(self, url: str) -> str:
-        return page_to_run(url, self._api.getServer().config.root, self._api.getStack()[-1])
+    def _load(self, url: str) -> LoadedPage:
+        server = self._api.getServer()
+        file = page_to_run(url, server.config.root, self._api.getStack()[-1])
+        try:
+            return server.load_page(file)  # type: ignore[no-any-return]
+        except (spyceNotFound, spyceForbidden) as error:
+            raise SpyceError(f'include: the page {url!r} is missing, or cannot be read') from error

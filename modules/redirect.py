@@ -40,6 +40,9 @@ class redirect(spyceModule):
         raw = self._api.getResponse()
         raw.addHeader('Location', url, replace=1)
         raw.setReturnCode(301 if permanent else 302)
+        raw = self._api.getResponse()
+        raw.addHeader('Location', url, replace=1)
+        raw.setReturnCode(301 if permanent else 302)
         self._clear = True
 
     def externalRefresh(self, url: str, sec: int = 0) -> None:

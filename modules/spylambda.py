@@ -31,26 +31,15 @@ class spylambda(spyceModule):
         printed: dict[Any, str] = {}
 
         def call(*args: Any, **kwargs: Any) -> None:
-            key = (args, tuple(sorted(kwargs.items())))
+            # 1 and True are equal, but print differently.
+            key = (args, tuple(sorted(kwargs.items())), tuple(map(type, (*args, *kwargs.values()))))
             try:
                 text = printed.get(key)
             except TypeError:  # an argument cannot be hashed
                 function(*args, **kwargs)
                 return
             if text is None:
-                text = printed[key] = self._record(function, args, kwargs)
+                text = printed[key] = self._api.output.capture(function, *args, **kwargs)[1]
             self._api.output.append(text)
 
         return call
-
-    def _record(self, function: Callable[..., None], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        output = self._api.output
-        output.push()
-        depth = output.depth
-        try:
-            function(*args, **kwargs)
-        except BaseException:
-            output.drop_captures(depth - 1)
-            raise
-        text: str = output.pop()
-        return text

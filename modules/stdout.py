@@ -39,20 +39,13 @@ class stdout(spyceModule):
             file.write(text)
         return text
 
-    def capture(self, _spyceReplacement: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, str]:
+    def capture(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> tuple[Any, str]:
         """Call a function and capture what it prints: (its result, its output).
 
         If it raises, the capture ends and its text is lost.
         """
-        self._output.push()
-        depth = self._output.depth
-        try:
-            result = _spyceReplacement(*args, **kwargs)
-        except BaseException:
-            self._output.drop_captures(depth - 1)
-            raise
-        self._output.drop_captures(depth)
-        return result, self._output.pop()
+        result: tuple[Any, str] = self._output.capture(function, *args, **kwargs)
+        return result
 
     def __repr__(self) -> str:
         return f'captures: {self._output.depth}'

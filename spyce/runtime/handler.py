@@ -123,6 +123,9 @@ class Execution:
 
     def _show(self, wrapper: spyceWrapper, error: spyceRuntimeException) -> None:
         """Replace the page by its error page, which its own handler or the configuration provides."""
+        if isinstance(error.exception, spyceForbidden):
+            self._refuse(error.exception)
+            return
         if self._show_status(error.exception):
             return
         log.error('error in page %s', wrapper.getFilename(), exc_info=error.exception)

@@ -6,6 +6,7 @@ generated code tests before it takes the fast path.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 
@@ -117,6 +118,18 @@ class Output:
     def depth(self) -> int:
         """The number of open captures."""
         return len(self._marks)
+
+    def capture(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> tuple[Any, str]:
+        """Call a function and capture what it prints: (its result, its text). If it raises, the text is lost."""
+        self.push()
+        depth = self.depth
+        try:
+            result = function(*args, **kwargs)
+        except BaseException:
+            self.drop_captures(depth - 1)
+            raise
+        self.drop_captures(depth)
+        return result, self.pop()
 
     def drop_captures(self, depth: int = 0) -> None:
         """End captures, and lose their text, until `depth` are left (recorded case stdout-unpopped)."""
