@@ -1,0 +1,1 @@
+"""Ways in: the WSGI application, the servers behind `spyce serve`, CGI, static files."""
