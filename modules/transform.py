@@ -1,0 +1,148 @@
+"""The module `transform`: filters for what a page prints (manual: transform module)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+from spyce.legacy.spyceModule import spyceModule
+from spyce.modules.response import Filter
+from spyce.runtime.output import text
+
+LEVEL = 20
+"""The place of transforms in the chain of filters: before all others of the engine."""
+
+Transform = Callable[..., Any]
+
+
+class transform(spyceModule):
+    """Filters for the text of the page (static), the values of expression tags (expr), and what code writes (dynamic).
+
+    A filter is None (leave as is), a function of a value and keyword arguments, the name of a filter below or
+    'file:name' of a function in a file beside the page, or a list of filters, applied from left to right. It counts
+    from the point of the call (recorded case transform-from-this-point).
+    """
+
+    def start(self) -> None:
+        self._filter: _TransformFilter | None = None
+
+    def static(self, fn: Any = None) -> None:
+        """Filter the text of the page."""
+        self._installed().static = self.create(fn)
+
+    def expr(self, fn: Any = None) -> None:
+        """Filter the values of expression tags; keyword arguments of the tag reach the filter."""
+        self._installed().expr = self.create(fn)
+
+    def dynamic(self, fn: Any = None) -> None:
+        """Filter what code writes and prints."""
+        self._installed().dynamic = self.create(fn)
+
+    def create(self, fn: Any = None) -> Transform:
+        """The function that a filter, in any of its forms, stands for.
+
+        Raises ValueError for an unknown name, TypeError for what cannot be a filter.
+        """
+        if fn is None:
+            return _identity
+        if isinstance(fn, str):
+            return self._named(fn)
+        if isinstance(fn, (list, tuple)):
+            return _composed([self.create(part) for part in fn])
+        if callable(fn):
+            return fn  # type: ignore[no-any-return]
+        raise TypeError(f'a transform is a function, a name, a list of these, or None; not {fn!r}')
+
+    def html_encode(self, s: object, also: str = '') -> str:
+        """Text made safe for HTML. also: further characters to encode."""
+        return html_encode(s, also)
+
+    def url_encode(self, s: object) -> str:
+        """Text made safe for a part of a url."""
+        return url_encode(s)
+
+    def _named(self, name: str) -> Transform:
+        file, colon, function = name.rpartition(':')
+        if colon:
+            return self.create(self._api.getServer().loadModule(function, file, self._api.getFilename()))
+        try:
+            return BUILT_IN[name]
+        except KeyError:
+            raise ValueError(f'there is no transform {name!r}; there are {", ".join(sorted(BUILT_IN))}, '
+                             "and 'file:name' for a function in a file") from None
+
+    def _installed(self) -> _TransformFilter:
+        if self._filter is None:
+            self._filter = _TransformFilter()
+            self._api.getModule('response').addFilter(LEVEL, self._filter)
+        return self._filter
+
+
+def _identity(value: Any, **kwargs: Any) -> Any:
+    return value
+
+
+def _composed(parts: list[Transform]) -> Transform:
+    def composed(value: Any, **kwargs: Any) -> Any:
+        for part in parts:
+            value = part(value, **kwargs)
+        return value
+    return composed
+
+
+class _TransformFilter(Filter):
+    """Applies the three transforms of a page."""
+
+    static: Transform = staticmethod(_identity)
+    expr: Transform = staticmethod(_identity)
+    dynamic: Transform = staticmethod(_identity)
+
+    def staticImpl(self, s: str, *args: Any, **kwargs: Any) -> str:
+        return text(self.static(s))
+
+    def exprImpl(self, o: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.expr(o, **kwargs)
+
+    def dynamicImpl(self, s: str, *args: Any, **kwargs: Any) -> str:
+        return text(self.dynamic(s))
+
+
+# -- the filters that can be named --------------------------------------------------------------------------------
+
+def ignore_none(o: Any, **kwargs: Any) -> Any:
+    """Nothing for None."""
+    return '' if o is None else o
+
+
+def silence(o: Any, **kwargs: Any) -> str:
+    """Nothing at all."""
+    return ''
+
+
+def truncate(o: Any, maxlen: int | None = None, **kwargs: Any) -> Any:
+    """The first `maxlen` characters; everything without it."""
+    return o if maxlen is None else text(o)[:maxlen]
+
+
+def html_encode(o: Any, also: str = '', **kwargs: Any) -> str:
+    """& < > and both quotes as entities, characters of `also` as numeric ones (case transform-html-encode-call-b)."""
+    numeric = {ord(char): f'&#{ord(char)};' for char in also if char not in '&<>"\''}
+    if not numeric:
+        return escape(text(o))
+    special = {ord(char): escape(char) for char in '&<>"\''}
+    return text(o).translate({**numeric, **special})
+
+
+def url_encode(o: Any, **kwargs: Any) -> str:
+    """%XX for all but letters, digits and _ . ! ~ * ( ) - (recorded case transform-url-encode-call)."""
+    return quote(text(o), safe='!~*()')
+
+
+def nb_space(o: Any, **kwargs: Any) -> str:
+    """Blanks that do not break."""
+    return text(o).replace(' ', '&nbsp;')
+
+
+BUILT_IN: dict[str, Transform] = {filter.__name__: filter for filter in (
+    ignore_none, silence, truncate, html_encode, url_encode, nb_space)}
