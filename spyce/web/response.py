@@ -4,7 +4,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from wsgiref.util import is_hop_by_hop
 
 from spyce.web.errors import ResponseError
@@ -186,7 +186,7 @@ class WebResponse(ReturnCodes):
 
     def _check_unsent(self) -> None:
         if self.headers_sent:
-            raise ResponseError('headers already sent: set headers, cookies and the status before flush() or unbuffer()')
+            raise ResponseError('headers already sent: set headers, cookies and status before flush() or unbuffer()')
 
     def _start(self, more: list[tuple[str, str]]) -> None:
         content_type = [('Content-Type', self._full_content_type())] if self._may_have_body() else []

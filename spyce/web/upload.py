@@ -10,8 +10,6 @@ from werkzeug.http import parse_options_header
 from spyce.web.errors import RequestTooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from werkzeug.datastructures import FileStorage
 
 IN_MEMORY = 512 * 1024
@@ -30,7 +28,7 @@ class Upload:
         self.name = name
         self.filename = storage.filename or ''
         self.file: IO[bytes] = storage.stream
-        self.headers: Mapping[str, str] = storage.headers
+        self.headers = storage.headers
         self.type, self.type_options = parse_options_header(storage.headers.get('Content-Type', 'text/plain'))
         self.disposition, self.disposition_options = parse_options_header(
             storage.headers.get('Content-Disposition', 'form-data'))

@@ -1,0 +1,25 @@
+"""The defaults of all options, for `from spyceconf import *` at the top of a site's config file (reference 10).
+
+Each import gets fresh values, so that one site's `path.append(...)` does not reach another's.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from spyce.config.loading import spyceconf_default
+from spyce.config.options import OPTIONS
+from spyce.config.sessions import SESSION_OPTIONS
+
+_COMPUTED = ('threads', 'max_file_bytes')  # follow other options unless the site sets them
+
+__all__ = ['nevervalidator', *(name for name in (*OPTIONS, *SESSION_OPTIONS) if name not in _COMPUTED)]  # noqa: PLE0604
+
+
+def nevervalidator(login: str, password: str) -> None:
+    """A login validator that lets nobody in."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return spyceconf_default(name)
+    raise AttributeError(f'module spyceconf has no {name!r}')
