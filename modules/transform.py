@@ -6,8 +6,9 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from spyce.legacy.spyceModule import spyceModule
 from spyce.modules.response import Filter
+
+from spyce.legacy.spyceModule import spyceModule
 from spyce.runtime.output import text
 
 LEVEL = 20

@@ -1,0 +1,175 @@
+"""The module `taglib`: runs the active tags of a page; the code of a compiled page calls it (reference 9)."""
+from __future__ import annotations
+
+from typing import Any
+
+from spyce.legacy.spyceModule import spyceModule
+from spyce.legacy.spyceTag import spyceTag, spyceTagLibrary
+from spyce.runtime.exceptions import SpyceError
+
+
+class taglib(spyceModule):
+    """Tag libraries of the page, one instance for each load, and the tags that are open."""
+
+    def start(self) -> None:
+        self._libraries: dict[str, spyceTagLibrary] = {}
+        self._open: list[_OpenTag] = []
+        self._outputs = 0
+
+    def finish(self, theError: Any = None) -> None:
+        """Finish the libraries, the last loaded first."""
+        failure: Exception | None = None
+        while self._libraries:
+            try:
+                self._libraries.popitem()[1].finish()
+            except Exception as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    # -- libraries ---------------------------------------------------------------------------------------------
+
+    def load(self, name: str | None, file: str | None = None, prefix: str | None = None) -> None:
+        """Load a library under `prefix`, by default its name; one that is there already is finished first.
+
+        file: where it is, from the page's folder or the config's path. Raises ModuleNotFound.
+        """
+        libraries = self._api.getServer().tag_libraries
+        library_class, name = libraries.library_class(name, file, self._api.getFilename())
+        prefix = prefix or name
+        if prefix in self._libraries:
+            self.unload(prefix)
+        library = library_class(prefix)
+        library.start()
+        self._libraries[prefix] = library
+
+    def unload(self, prefix: str) -> None:
+        """Finish a library and forget it. Raises KeyError if none has this prefix."""
+        self._libraries.pop(prefix).finish()
+
+    def _library(self, prefix: str) -> spyceTagLibrary:
+        if prefix not in self._libraries:
+            for name, file, global_prefix in self._api.getServer().config.globaltags:
+                if global_prefix == prefix:
+                    self.load(name, file, prefix)
+                    break
+            else:
+                raise SpyceError(f'no tag library is loaded under the prefix {prefix!r}')
+        return self._libraries[prefix]
+
+    # -- one use of a tag, in this order -------------------------------------------------------------------------
+
+    def tagPush(self, prefix: str, name: str, paired: bool) -> None:
+        """Enter a tag."""
+        library = self._library(prefix)
+        try:
+            tag_class = library.getTagClass(name)
+        except KeyError:
+            raise SpyceError(f'there is no tag <{prefix}:{name}>') from None
+        parent = self._open[-1].tag if self._open else None
+        self._open.append(_OpenTag(tag_class(prefix, bool(paired), parent, {}, self), self._api.output))
+
+    def tagBegin(self, attributes: dict[str, Any]) -> bool:
+        """Begin the tag with its evaluated attributes; whether its body is to run."""
+        return self._open[-1].begin(attributes)
+
+    def tagExport(self) -> dict[str, Any]:
+        """Names that the tag sets in the page, before each run of its body."""
+        return self._open[-1].tag.export() or {}
+
+    def tagBody(self) -> bool:
+        """The body has run; whether it is to run again."""
+        return self._open[-1].body()
+
+    def tagEnd(self) -> None:
+        """End the tag, also if its body was skipped."""
+        self._open[-1].end()
+
+    def tagCatch(self, exception: Exception) -> None:
+        """The tag has `catches` set, and the code between tagBegin() and tagEnd() raised."""
+        self._open[-1].catch(exception)
+
+    def tagPop(self) -> None:
+        """Leave the tag, whatever happened: output goes where it went before."""
+        self._open.pop().leave()
+
+    def getTag(self) -> spyceTag | None:
+        """The innermost tag that is open."""
+        return self._open[-1].tag if self._open else None
+
+    # -- output ------------------------------------------------------------------------------------------------
+
+    def getOut(self) -> Any:
+        """What tags write to."""
+        return self._api.getModule('response')
+
+    def outPush(self) -> None:
+        """Start to collect output."""
+        self._api.output.push()
+        self._outputs += 1
+
+    def outPopCond(self) -> str | None:
+        """The output since outPush(); None if there was none."""
+        if not self._outputs:
+            return None
+        self._outputs -= 1
+        return self._api.output.pop()  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f'prefixes: {", ".join(self._libraries)}'
+
+
+class _OpenTag:
+    """A tag in use: what was called of it, and where output went before."""
+
+    def __init__(self, tag: spyceTag, output: Any) -> None:
+        self.tag = tag
+        self._output = output
+        self._depth = output.depth
+        self._end_due = False
+
+    def begin(self, attributes: dict[str, Any]) -> bool:
+        self.tag._attributes = attributes
+        wanted = self.tag.begin(**attributes)
+        self._end_due = True
+        if self.tag.conditional and not wanted:
+            return False
+        self._collect()
+        return True
+
+    def body(self) -> bool:
+        contents = self._collected()
+        if not (self.tag.body(contents) and self.tag.loops):
+            return False
+        self._collect()
+        return True
+
+    def end(self) -> None:
+        self._end_due = False
+        self.tag.end()
+
+    def catch(self, exception: Exception) -> None:
+        self._restore_output()
+        self._end_if_must()
+        self.tag.catch(exception)
+
+    def leave(self) -> None:
+        self._restore_output()
+        self._end_if_must()
+
+    def _collect(self) -> None:
+        if self.tag.buffer:
+            self._output.push()
+
+    def _collected(self) -> str | None:
+        if not self.tag.buffer:
+            return None
+        self._output.drop_captures(self._depth + 1)  # such as the page's own stdout.push() left open
+        return self._output.pop()  # type: ignore[no-any-return]
+
+    def _restore_output(self) -> None:
+        self._output.drop_captures(self._depth)
+
+    def _end_if_must(self) -> None:
+        if self._end_due and self.tag.mustend:
+            self.end()
