@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fake_page import FakePage
+
+from spyce.modules.transform import transform
+
+
+def shout(value: Any, **kwargs: Any) -> str:
+    return str(value).upper()
+
+
+def bold(value: Any, **kwargs: Any) -> str:
+    return f'<b>{value}</b>'
+
+
+@pytest.fixture
+def page() -> FakePage:
+    return FakePage()
+
+
+def test_each_channel_has_its_own_transform(page: FakePage) -> None:
+    filters = page.start(transform)
+    for channel in (filters.static, filters.expr, filters.dynamic):
+        channel(shout)
+        page.output.writeStatic('s')
+        page.output.writeExpr('e')
+        page.output.write('d ')
+        channel(None)
+    assert page.printed() == 'Sed sEd seD '
+
+
+def test_it_counts_from_the_point_of_the_call_until_removed(page: FakePage) -> None:
+    filters = page.start(transform)
+    page.output.writeExpr('<')
+    filters.expr('html_encode')
+    page.output.writeExpr('<')
+    filters.expr()
+    page.output.writeExpr('<')
+    assert page.printed() == '<&lt;<'
+
+
+def test_a_list_applies_from_left_to_right(page: FakePage) -> None:
+    filters = page.start(transform)
+    filters.expr(('html_encode', bold))
+    page.output.writeExpr('a<')
+    filters.expr([bold, 'html_encode'])
+    page.output.writeExpr('a<')
+    assert page.printed() == '<b>a&lt;</b>&lt;b&gt;a&lt;&lt;/b&gt;'
+
+
+def test_keyword_arguments_of_the_expression_reach_the_transform(page: FakePage) -> None:
+    page.start(transform).expr(('truncate', 'html_encode'))
+    page.output.writeExpr('ab<cdef', maxlen=4)
+    page.output.writeExpr('ab<cdef')
+    assert page.printed() == 'ab&lt;cab&lt;cdef'
+
+
+def test_bound_methods_are_transforms(page: FakePage) -> None:
+    page.start(transform).expr(SimpleNamespace(name='x').name.__add__)
+    page.output.writeExpr('y')
+    assert page.printed() == 'xy'
+
+
+def test_none_still_prints_nothing(page: FakePage) -> None:
+    page.start(transform).expr('html_encode')
+    page.output.writeExpr(None)
+    assert page.printed() == ''
+
+
+@pytest.mark.parametrize(('name', 'value', 'printed'), [
+    ('ignore_none', None, ''), ('ignore_none', 0, '0'), ('silence', 'x', ''), ('nb_space', 'a b', 'a&nbsp;b'),
+    ('url_encode', 'a b/c', 'a%20b%2Fc'), ('html_encode', '"&<>\'', '&quot;&amp;&lt;&gt;&#x27;'),
+])
+def test_transforms_by_name(page: FakePage, name: str, value: Any, printed: str) -> None:
+    page.start(transform).expr(name)
+    page.output.writeExpr(value)
+    assert page.printed() == printed
+
+
+def test_a_transform_from_a_file(page: FakePage) -> None:
+    asked = []
+
+    def load(name: str, file: str, rel_file: str) -> Any:
+        asked.append((name, file, rel_file))
+        return shout
+
+    page.server = SimpleNamespace(loadModule=load)
+    page.start(transform).expr('my/filters.py:shout')
+    page.output.writeExpr('a')
+    assert page.printed() == 'A'
+    assert asked == [('shout', 'my/filters.py', '/site/page.spy')]
+
+
+def test_an_unknown_name_is_an_error_that_lists_the_known(page: FakePage) -> None:
+    with pytest.raises(ValueError, match="'nope'.*html_encode"):
+        page.start(transform).expr('nope')
+
+
+def test_what_cannot_be_called_is_an_error(page: FakePage) -> None:
+    with pytest.raises(TypeError, match='5'):
+        page.start(transform).expr(5)
+
+
+def test_encoding_as_functions(page: FakePage) -> None:
+    filters = page.start(transform)
+    assert filters.html_encode('<a href="x">&amp;') == '&lt;a href=&quot;x&quot;&gt;&amp;amp;'
+    assert filters.html_encode('a+b&', '+&') == 'a&#43;b&amp;'
+    assert filters.html_encode(12) == '12'
+    assert filters.url_encode('_.!~*()-AZaz09') == '_.!~*()-AZaz09'
+    assert filters.url_encode('é%') == '%C3%A9%25'
+
+
+def test_create_makes_a_function(page: FakePage) -> None:
+    filters = page.start(transform)
+    assert filters.create(['truncate', bold])('abc', maxlen=2) == '<b>ab</b>'
+    assert filters.create(None)('abc') == 'abc'
+
+
+def test_nothing_is_installed_before_it_is_used(page: FakePage) -> None:
+    page.start(transform)
+    assert page.output.filters == []
