@@ -1,0 +1,122 @@
+"""From the path of a url to a file below root, or to nothing: the one place where a client's path meets the disk."""
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spyce.config import Config
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f\\]')
+
+
+class Kind(Enum):
+    """What to do with a path."""
+
+    PAGE = 'run the page'
+    STATIC = 'send the file'
+    ADD_SLASH = 'redirect to the folder'
+    MISSING_PAGE = 'say that there is no such page'
+    NOTHING = 'say that there is nothing'
+
+
+@dataclass(frozen=True)
+class Route:
+    """kind: what to do; file: real path of the file it is about, '' if there is none."""
+
+    kind: Kind
+    file: str = ''
+
+
+NOTHING = Route(Kind.NOTHING)
+
+
+def route(path_info: str, config: Config) -> Route:
+    """What the path of a url means. Raises nothing: a path that is not safe means nothing.
+
+    path_info: as WSGI gives it, percent codes decoded once, bytes as latin-1.
+    """
+    segments = _segments(path_info)
+    if segments is None:
+        return NOTHING
+    is_folder = segments[-1] == ''
+    names = [name for name in segments if name]
+    file = _real_below(config.root, names)
+    if file is None:
+        return NOTHING
+    mode = _mode(file)
+    if stat.S_ISDIR(mode):
+        if config.www_handlers.get('/') != 'directory':
+            return NOTHING
+        return _index(file, config) if is_folder else Route(Kind.ADD_SLASH, file)
+    if is_folder:
+        return NOTHING
+    return _file(names[-1], file, mode, config)
+
+
+def _segments(path_info: str) -> list[str] | None:
+    """The parts between slashes, '' at the end for a folder; None for a path that has no business here."""
+    try:
+        path = path_info.encode('latin-1').decode('utf-8')
+    except UnicodeError:
+        return None
+    if _UNSAFE.search(path) or not path.startswith('/'):
+        return None
+    segments = path[1:].split('/')
+    # A dot first: '.', '..' and hidden files. An empty one within: '//host' in disguise.
+    if any(name.startswith('.') for name in segments) or not all(segments[:-1]):
+        return None
+    return segments
+
+
+def _real_below(root: str, names: list[str]) -> str | None:
+    """The real path of root/names, links followed; None if that lies outside of root, or is hidden there."""
+    root = os.path.realpath(root)
+    real = os.path.realpath(os.path.join(root, *names))
+    if real == root:
+        return real
+    below = root.rstrip(os.sep) + os.sep
+    if not real.startswith(below) or any(name.startswith('.') for name in real[len(below):].split(os.sep)):
+        return None
+    return real
+
+
+def _mode(file: str) -> int:
+    try:
+        return os.stat(file).st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+def _index(folder: str, config: Config) -> Route:
+    for name in config.indexFiles:
+        file = _real_below(config.root, [folder, name])
+        if file is not None and stat.S_ISREG(mode := _mode(file)):
+            return _file(name, file, mode, config)
+    return NOTHING
+
+
+def _file(name: str, file: str, mode: int, config: Config) -> Route:
+    """The route to an existing or missing file; `name` is how the url calls it, links not followed."""
+    handler = _handler(name, config)
+    real_handler = _handler(os.path.basename(file), config)
+    if mode and not stat.S_ISREG(mode):
+        return NOTHING
+    if handler == 'spyce':
+        return Route(Kind.PAGE if mode else Kind.MISSING_PAGE, file)
+    # A link with a harmless name must not show the source of a page.
+    if mode and handler == 'dump' and real_handler == 'dump':
+        return Route(Kind.STATIC, file)
+    return NOTHING
+
+
+def _handler(name: str, config: Config) -> str | None:
+    handlers = config.www_handlers
+    _, dot, ending = name.rpartition('.')
+    if dot and ending.lower() in handlers:
+        return handlers[ending.lower()]
+    return handlers.get(None)
