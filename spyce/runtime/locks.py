@@ -90,9 +90,14 @@ class fileLock:
     """
 
     def __init__(self, name: str | os.PathLike[str]) -> None:
+        self._path = os.fspath(name) + '.lock'
         self._thread = threadLock()
-        self._file = filelock.FileLock(os.fspath(name) + '.lock', mode=0o600)
+        self._file = self._open()
         _living.add(self)
+
+    def _open(self) -> filelock.BaseFileLock:
+        # Shared by the threads: the thread lock lets in one at a time.
+        return filelock.FileLock(self._path, mode=0o600, thread_local=False)
 
     def acquire(self, block: Any = 1) -> bool:
         """Take the lock; True if that succeeded. With `block` false, do not wait for it.
@@ -129,7 +134,13 @@ class fileLock:
         return False
 
     def _after_fork(self) -> None:
-        self._thread = threadLock()
+        # Closed, not unlocked: parent and child share the lock of an inherited file, so unlocking it would free the
+        # parent's. Newer versions of filelock have closed it already, and want a new object in any case.
+        inherited = self._file._context
+        if inherited.lock_file_fd is not None:
+            os.close(inherited.lock_file_fd)
+            inherited.lock_file_fd = None
+        self._thread, self._file = threadLock(), self._open()
 
 
 class MultiLock:
