@@ -1,0 +1,30 @@
+"""Sessions: stores, ids, locks, and the session of one request. Works without a server.
+
+    store = DbmStore('/var/lib/site')
+    manager = SessionManager(SessionOptions(session_store=store), create_lock=server.createLock)
+    session = manager.request_session(cookies, secure=True)
+    session['n'] = session.get('n', 0) + 1
+    headers = session.finish()
+"""
+from spyce.sessions.dbm import DbmStore
+from spyce.sessions.errors import (
+    SessionChanged,
+    SessionError,
+    SessionLocked,
+    SessionNotFoundError,
+    SessionReadOnly,
+    SessionTooLarge,
+    SessionValueError,
+    StoreError,
+)
+from spyce.sessions.manager import SessionManager
+from spyce.sessions.memory import MemoryStore
+from spyce.sessions.options import SessionOptions
+from spyce.sessions.request import RequestSession
+from spyce.sessions.store import CLEAN_INTERVAL, SessionStore
+
+__all__ = [
+    'CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'RequestSession', 'SessionChanged', 'SessionError', 'SessionLocked',
+    'SessionManager', 'SessionNotFoundError', 'SessionOptions', 'SessionReadOnly', 'SessionStore', 'SessionTooLarge',
+    'SessionValueError', 'StoreError',
+]

@@ -1,0 +1,183 @@
+"""The session module: a dictionary for each visitor (manual, session module; reference 8).
+
+    [[.import name=session]]
+    [[.import name=session args="path='/shop', expire=3600, lock='merge'"]]
+
+All instances within one request are views of one session.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+from spyce.legacy.spyceModule import spyceModule
+from spyce.sessions import (
+    CLEAN_INTERVAL,
+    DbmStore,
+    MemoryStore,
+    RequestSession,
+    SessionManager,
+    SessionNotFoundError,
+    SessionStore,
+)
+
+__all__ = ['CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'SessionNotFoundError', 'SessionStore', 'clean_store',
+           'session']
+
+STATE = 'session'
+
+
+class session(spyceModule, MutableMapping[str, Any]):
+    """The visitor's session, as a mapping whose items are there again at his next request."""
+
+    _state: RequestSession | None = None
+
+    def init(self, path: str | None = None, expire: float | None = None, lock: str | None = None,
+             readonly: bool = False) -> None:
+        """Options at import: cookie path, idle seconds, lock mode ('request', 'merge', 'readonly').
+
+        Raises ValueError for a value that cannot be meant, TypeError for an option that does not exist.
+        """
+        self._share().view(path=path, expire=expire, lock=lock, readonly=readonly)
+
+    def finish(self, theError: Any = None) -> None:
+        """Nothing: the session is saved once, when the response leaves."""
+
+    def _share(self) -> RequestSession:
+        """The one session of this HTTP request, whichever page or module asks."""
+        request = self._api.getRequest()
+        state = request.state.get(STATE)
+        if state is None:
+            manager: SessionManager = self._api.getServer().sessions
+            state = manager.request_session(request.cookies(), secure=request.is_secure(),
+                                            arrived=request.state.get('arrived'))
+            request.state[STATE] = state
+            response = self._api.getResponse()
+            if response.headers_sent:
+                state.finish()  # too late for a cookie: it can be read only
+            else:
+                response.before_send(lambda: _send_headers(state, response))
+        self._state = state
+        return state  # type: ignore[no-any-return]
+
+    @property
+    def _session(self) -> RequestSession:
+        if self._state is None:
+            self._share().view()
+        assert self._state is not None
+        return self._state
+
+    def __getitem__(self, key: str) -> Any:
+        return self._session[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._session[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._session[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._session)
+
+    def __len__(self) -> int:
+        return len(self._session)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._session
+
+    def __bool__(self) -> bool:
+        """Always true, as in 2.1 (reference 8.1); len(session) tells whether it is empty."""
+        return True
+
+    def put(self, key: str, value: Any) -> None:
+        """session[key] = value."""
+        self._session.put(key, value)
+
+    def delete(self, key: str) -> None:
+        """Remove an item; one that is not there is fine."""
+        self._session.delete(key)
+
+    def has_key(self, key: str) -> bool:
+        """key in session, as Python 2 had it."""
+        return key in self._session
+
+    def iterkeys(self) -> Iterator[str]:
+        """iter(session.keys()), as Python 2 had it."""
+        return iter(self)
+
+    def itervalues(self) -> Iterator[Any]:
+        """iter(session.values()), as Python 2 had it."""
+        return iter(self.values())
+
+    def iteritems(self) -> Iterator[tuple[str, Any]]:
+        """iter(session.items()), as Python 2 had it."""
+        return iter(self.items())
+
+    @property
+    def sessionid(self) -> str:
+        """The id; '' as long as the visitor has no session and nothing was put."""
+        return self._session.sessionid
+
+    @property
+    def path(self) -> str:
+        """Path of the cookie."""
+        return self._session.path
+
+    @property
+    def expire(self) -> float:
+        """Seconds without use after which the session ends."""
+        return self._session.expire
+
+    @property
+    def store(self) -> Any:
+        """The store that the sessions of this server are kept in."""
+        return self._api.getServer().sessions.store
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this request began without a session."""
+        return self._session.is_new
+
+    @property
+    def created(self) -> float | None:
+        """When the session was made (seconds since 1970); None if there is none yet."""
+        return self._session.created
+
+    def regenerate(self) -> None:
+        """Give the session a new id; call it at login."""
+        self._session.regenerate()
+
+    def invalidate(self) -> None:
+        """End the session: logout."""
+        self._session.invalidate()
+
+    def release(self) -> None:
+        """Save and unlock now; the session can only be read from here on."""
+        self._session.release()
+
+    def rollback(self) -> None:
+        """Forget what this request put and deleted."""
+        self._session.rollback()
+
+    def incr(self, key: str, by: int | float = 1) -> int | float:
+        """Add to a number (0 if it is not there) and return it; with lock='merge' stored at once."""
+        return self._session.incr(key, by)
+
+
+def clean_store(store: SessionStore | None = None) -> int:
+    """Remove the sessions that have expired; how many there were (manual: scheduler.schedule_daily).
+
+    store: None for that of the current server.
+    """
+    if store is not None:
+        return SessionManager.for_store(store).clean()
+    from spyce.runtime.context import getServer
+    return getServer().sessions.clean()
+
+
+def _send_headers(state: RequestSession, response: Any) -> None:
+    present = {name.lower() for name, _ in response.headers}
+    for name, value in state.finish():
+        if name == 'Cache-Control' and 'cache-control' in present:
+            continue  # the page says otherwise
+        response.addHeader(name, value)

@@ -1,0 +1,187 @@
+"""Stores written to the 2.1 contract, as the engine uses them: what they lack is done here.
+
+Such a store invents a session for any id that load() is asked for, may hand out the very dictionary it keeps, and
+has no locks.  So is_expired() is asked first, always within one critical section with what follows; values are
+packed on the way out; and sessions are locked here, between the processes of this machine if there is a folder.
+"""
+from __future__ import annotations
+
+import builtins
+import os
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from spyce.sessions.errors import SessionLocked, SessionNotFoundError
+from spyce.sessions.locking import Key, SessionLocks
+from spyce.sessions.native import Entry, NativeStore, Pointer, Releasable, is_bookkeeping
+from spyce.sessions.private import make_private_folder
+from spyce.sessions.store import SessionStore
+from spyce.sessions.values import Codec, Items, Packed, pack, unpack
+
+CREATED = '_spyce_created'
+ENDS = '_spyce_expires'
+SECTIONS = 100
+"""Locks for the critical sections, as many as 2.1 had."""
+
+
+class ContractStore(NativeStore):
+    """A store with load, save, clear, is_expired and list only, or some of the optional methods (SessionStore).
+
+    The id of a session is its key.  An id that regenerate() replaced is remembered in this process only.
+    """
+
+    keeps_live = True  # what cannot be pickled is for the store itself to refuse
+
+    def __init__(self, store: SessionStore, *, create_lock: Callable[[str], Any], clock: Callable[[], float],
+                 codec: Codec, folder: str | None) -> None:
+        """create_lock: the server's; folder: where the lock file goes, or None for threads of one process only."""
+        from spyce.runtime.locks import MultiLock
+        self.store = store
+        self.salt = os.urandom(16)
+        self._clock = clock
+        self._codec = codec
+        self._folder = folder
+        self._sections = MultiLock(SECTIONS, lambda number: create_lock(f'sessionlock{number}'))
+        self._locks: SessionLocks | None = SessionLocks() if folder is None else None
+        self._replaced: dict[str, Pointer] = {}
+
+    def check(self) -> None:
+        """Ask the store for a session that cannot be there, so that a broken one shows before the first visitor."""
+        with suppress(SessionNotFoundError):
+            self.store.is_expired('0' * 43)
+
+    def close(self) -> None:
+        """Nothing is open here."""
+
+    def resolve(self, sessionid: str) -> Pointer | None:
+        pointer = self._replaced.get(sessionid)
+        if pointer is not None:
+            return pointer
+        with self._section(sessionid):
+            return Pointer(sessionid) if self._knows(sessionid) else None
+
+    def read(self, key: Key) -> Entry | None:
+        with self._section(key):
+            if not self._knows(key):
+                return None
+            session = self.store.load(str(key), 0)
+            return self._entry(session)
+
+    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float) -> Key:
+        with self._section(sessionid):
+            create = getattr(self.store, 'create', None)
+            if create is None:
+                session = self.store.load(sessionid, idle)
+                self._fill(session, items, created, idle, expires)
+                self.store.save(sessionid, session)
+            else:
+                session = {}
+                self._fill(session, items, created, idle, expires)
+                create(sessionid, session, idle)
+        return sessionid
+
+    def update(self, key: Key, items: Items | None, *, now: float, slide: tuple[float, float] | None = None,
+               renewal: tuple[str, float] | None = None) -> bool:
+        with self._section(key):
+            if not self._knows(key):
+                return False
+            session = self.store.load(str(key), 0)
+            entry = self._entry(session)
+            if entry.expires <= now:
+                return False
+            idle, expires = slide or (entry.idle, entry.expires)
+            items = entry.items if items is None else items
+            if renewal is None:
+                self._fill(session, items, entry.created, idle, expires)
+                self.store.save(str(key), session)
+        if renewal is not None:
+            new_id, until = renewal
+            self.create(new_id, items, created=entry.created, idle=idle, expires=expires)
+            self._retire(str(key), new_id, now, until)
+            self.remove(key)
+        return True
+
+    def _retire(self, old_id: str, new_id: str, now: float, until: float) -> None:
+        for sessionid, pointer in builtins.list(self._replaced.items()):
+            if pointer.until is not None and pointer.until < now:
+                del self._replaced[sessionid]
+            elif pointer.key == old_id:
+                self._replaced[sessionid] = Pointer(new_id, pointer.retired, pointer.until)
+        self._replaced[old_id] = Pointer(new_id, now, until)
+
+    def remove(self, key: Key) -> bool:
+        with self._section(key):
+            try:
+                self.store.clear(str(key))
+            except SessionNotFoundError:
+                return False
+        return True
+
+    def delete_expired(self, limit: int = 1000, now: float | None = None) -> int:
+        delete_expired = getattr(self.store, 'delete_expired', None)
+        if delete_expired is not None:
+            return int(delete_expired(limit))
+        removed = 0
+        for sessionid in builtins.list(self.store.list()):
+            if removed == limit:
+                break
+            with self._section(sessionid):
+                try:
+                    if self.store.is_expired(sessionid):
+                        self.store.clear(sessionid)
+                        removed += 1
+                except SessionNotFoundError:
+                    pass  # gone meanwhile: what we wanted
+        return removed
+
+    def list(self) -> builtins.list[str]:
+        return builtins.list(self.store.list())
+
+    def lock(self, key: Key, timeout: float, max_waiters: int) -> Releasable:
+        lock = getattr(self.store, 'lock', None)
+        if lock is None:
+            return self._own_locks().acquire(key, timeout, max_waiters)
+        held: Releasable | None = lock(str(key), timeout)
+        if held is None:
+            raise SessionLocked(f'the session was in use by another request for {timeout:g} seconds '
+                                '(session_lock_timeout)')
+        return held
+
+    def _own_locks(self) -> SessionLocks:
+        if self._locks is None:
+            assert self._folder is not None
+            folder = os.path.join(self._folder, 'spyce-sessions')
+            make_private_folder(folder)
+            self._locks = SessionLocks.in_file(os.path.join(folder, 'lock'))
+        return self._locks
+
+    @contextmanager
+    def _section(self, key: Key) -> Iterator[None]:
+        """The short critical section around calls of the store; never held while waiting for a session lock."""
+        self._sections.acquire(key)
+        try:
+            yield
+        finally:
+            self._sections.release(key)
+
+    def _knows(self, key: Key) -> bool:
+        try:
+            return not self.store.is_expired(str(key))
+        except SessionNotFoundError:
+            return False
+
+    def _entry(self, session: MutableMapping[str, Any]) -> Entry:
+        items: dict[str, Packed] = {name: pack(name, value, self._codec, keeps_live=True)
+                                    for name, value in session.items() if not is_bookkeeping(name)}
+        now = self._clock()
+        idle = float(session.get('_expires', 86400))
+        return Entry(items, float(session.get(CREATED, now)), idle, float(session.get(ENDS, now + idle)))
+
+    def _fill(self, session: MutableMapping[str, Any], items: Items, created: float, idle: float,
+              expires: float) -> None:
+        for name in [name for name in session if name not in items and not is_bookkeeping(name)]:
+            del session[name]
+        for name, packed in items.items():
+            session[name] = unpack(packed, self._codec)
+        session.update({'_expires': idle, CREATED: created, ENDS: expires})

@@ -1,0 +1,36 @@
+"""The Set-Cookie of a session."""
+from __future__ import annotations
+
+from spyce.sessions.options import SessionOptions
+
+_PAST = 'Thu, 01 Jan 1970 00:00:00 GMT'
+
+
+def session_cookie(options: SessionOptions, sessionid: str, *, path: str, expire: float, secure: bool) -> str:
+    """The value of the header that gives the browser its session id.
+
+    path, expire (seconds): of the page or config; secure: whether the request came over https.
+    """
+    lasting = f'; Max-Age={max(1, int(expire))}' if options.session_cookie_persistent else ''
+    return f'{options.session_cookie_name}={sessionid}{lasting}{_attributes(options, path, secure)}'
+
+
+def expired_cookie(options: SessionOptions, *, path: str, secure: bool) -> str:
+    """The value of the header that makes the browser forget its session id."""
+    return f'{options.session_cookie_name}=; Expires={_PAST}; Max-Age=0{_attributes(options, path, secure)}'
+
+
+def _attributes(options: SessionOptions, path: str, secure: bool) -> str:
+    parts = ['', f'Path={path}']
+    if options.session_cookie_domain:
+        parts.append(f'Domain={options.session_cookie_domain}')
+    if _is_secure(options, secure):
+        parts.append('Secure')
+    parts += ['HttpOnly', f'SameSite={options.session_cookie_samesite}']
+    return '; '.join(parts)
+
+
+def _is_secure(options: SessionOptions, secure: bool) -> bool:
+    if options.session_cookie_name.startswith(('__Host-', '__Secure-')):
+        return True
+    return secure if options.session_cookie_secure is None else options.session_cookie_secure

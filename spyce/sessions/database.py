@@ -1,0 +1,187 @@
+"""The database file under DbmStore: opening it with care, lending its connections, trying again when it is busy."""
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+from spyce.sessions.errors import StoreError
+from spyce.sessions.private import check_private_file, open_private_file
+
+Result = TypeVar('Result')
+
+APPLICATION_ID = 0x53705365  # 'SpSe'
+VERSION = 1
+BUSY_SECONDS = 10.0
+
+SCHEMA = """
+CREATE TABLE entries (key INTEGER PRIMARY KEY, value BLOB NOT NULL, created REAL NOT NULL, idle REAL NOT NULL,
+                      expires REAL NOT NULL);
+CREATE INDEX entries_by_expiry ON entries (expires);
+CREATE TABLE ids (id TEXT PRIMARY KEY, key INTEGER NOT NULL, retired REAL, until REAL) WITHOUT ROWID;
+CREATE INDEX ids_by_key ON ids (key);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Database:
+    """A database file of sessions, for any number of threads and processes.
+
+    SQLite in WAL mode with synchronous=NORMAL: what was committed survives the death of the process, and a power
+    failure leaves the state of a recent moment, whole.
+    """
+
+    def __init__(self, path: str) -> None:
+        """path: the file, made if it is not there. Raises StoreError if it is not a store of this version, or unsafe."""
+        self.path = path
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._all: set[sqlite3.Connection] = set()
+        self._writing = threading.Lock()  # threads of one process queue here, not in SQLite's sleeps
+        _databases.add(self)
+        for suffix in ('-wal', '-shm'):
+            check_private_file(path + suffix)
+        os.close(open_private_file(path))
+        try:
+            self._retry(self._prepare)
+        except BaseException:
+            self.close()
+            raise
+
+    def query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        """The rows that a statement gives."""
+        return self._retry(lambda connection: connection.execute(sql, values).fetchall())
+
+    def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do `work` in one transaction: all of it or nothing. It may be called again if the database is busy."""
+        def transaction(connection: sqlite3.Connection) -> Result:
+            connection.execute('BEGIN IMMEDIATE')
+            try:
+                result = work(connection)
+                connection.execute('COMMIT')
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute('ROLLBACK')
+                raise
+            return result
+
+        with self._writing:
+            return self._retry(transaction)
+
+    def execute(self, sql: str, values: tuple[object, ...] = ()) -> int:
+        """Execute one statement, a transaction of its own. How many rows it changed."""
+        with self._writing:
+            return self._retry(lambda connection: connection.execute(sql, values).rowcount)
+
+    def close(self) -> None:
+        """Close the connections that nobody is using."""
+        while self._idle:
+            connection = self._idle.pop()
+            self._all.discard(connection)
+            connection.close()
+
+    def __del__(self) -> None:
+        if '_idle' in self.__dict__:
+            self.close()
+
+    def _retry(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do `work` with a connection; again while the database is busy, up to BUSY_SECONDS. Raises StoreError."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                connection = self._idle.pop() if self._idle else self._connect()
+            except IndexError:  # another thread was faster
+                continue
+            except sqlite3.Error as error:
+                raise self._unusable(error) from error
+            try:
+                result = work(connection)
+            except sqlite3.Error as error:
+                self._all.discard(connection)
+                connection.close()
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise self._unusable(error) from error
+            except BaseException:
+                self._idle.append(connection)
+                raise
+            else:
+                self._idle.append(connection)
+                return result
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        self._all.add(connection)
+        connection.execute('PRAGMA synchronous=NORMAL')
+        connection.execute('PRAGMA trusted_schema=OFF')
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables in an empty file; refuse one that is not ours."""
+        if not _stamp(connection)[0] and _is_empty(connection):
+            connection.execute('PRAGMA journal_mode=WAL')
+            connection.execute('BEGIN IMMEDIATE')
+            try:
+                if _is_empty(connection):  # no other process was faster
+                    _make_tables(connection)
+                connection.execute('COMMIT')
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute('ROLLBACK')
+                raise
+        application, version = _stamp(connection)
+        if application != APPLICATION_ID:
+            raise StoreError(f'{self.path}: this is a database of another program, not a session store; give another '
+                             'folder')
+        if version != VERSION:
+            raise StoreError(f'{self.path}: this session store is of version {version}, and this program knows '
+                             f'version {VERSION}; use the program that made it, or remove the file and lose its '
+                             'sessions')
+
+    def _unusable(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(f'{self.path}: the session store cannot be used: {error}')
+
+    def _forget_after_fork(self) -> None:
+        _abandoned.extend(self._all)
+        self._all = set()
+        self._idle = deque()
+        self._writing = threading.Lock()
+
+
+def _stamp(connection: sqlite3.Connection) -> tuple[int, int]:
+    application = connection.execute('PRAGMA application_id').fetchone()[0]
+    return application, connection.execute('PRAGMA user_version').fetchone()[0]
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute('SELECT 1 FROM sqlite_master').fetchone() is None
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    for statement in SCHEMA.split(';'):
+        connection.execute(statement)
+    connection.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(32),))
+    connection.execute(f'PRAGMA application_id={APPLICATION_ID}')
+    connection.execute(f'PRAGMA user_version={VERSION}')
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and ('locked' in str(error) or 'busy' in str(error))
+
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_abandoned: list[sqlite3.Connection] = []
+"""Connections of the process that this one was forked from: not to be used, and not to be closed either, since
+closing one may write to the database in the name of its owner."""
+
+
+def _after_fork() -> None:
+    for database in list(_databases):
+        database._forget_after_fork()
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_after_fork)

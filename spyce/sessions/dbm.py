@@ -1,0 +1,177 @@
+"""Sessions in a folder: `shelve` semantics over a database that survives kill -9 and power failures."""
+from __future__ import annotations
+
+import builtins
+import logging
+import os
+import pickle
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from typing import cast
+
+from spyce.sessions.database import Database
+from spyce.sessions.errors import SessionValueError, StoreError
+from spyce.sessions.locking import HeldLock, Key, SessionLocks
+from spyce.sessions.native import DirectStore, Entry, Pointer
+from spyce.sessions.private import make_private_folder
+from spyce.sessions.values import Codec, Items
+
+log = logging.getLogger('spyce.session')
+
+SUBFOLDER = 'spyce-sessions'
+
+
+class DbmStore(DirectStore):
+    """Keeps sessions in a subfolder of a folder, for all threads and processes of one machine.
+
+    Everything is in DIR/spyce-sessions (0700): sessions.db with SQLite's two companions, and one lock file.
+    """
+
+    def __init__(self, dir: str | os.PathLike[str], clock: Callable[[], float] = time.time,
+                 codec: Codec | None = None) -> None:
+        """dir: a folder that exists; used from the first use on, or check(). clock, codec: see DirectStore."""
+        super().__init__(clock, codec)
+        self.dir = os.fspath(dir)
+        self.folder = os.path.join(os.path.abspath(self.dir), SUBFOLDER)
+        self._opening = threading.Lock()
+        self._opened: tuple[Database, SessionLocks] | None = None
+
+    def __repr__(self) -> str:
+        return f'DbmStore({self.dir!r})'
+
+    def check(self) -> None:
+        """Open the store. Raises StoreError if that is not possible, or its files are not safe to use."""
+        self._open()
+
+    def close(self) -> None:
+        """Close the files."""
+        with self._opening:
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            opened[0].close()
+
+    def _open(self) -> tuple[Database, SessionLocks]:
+        opened = self._opened
+        if opened is None:
+            with self._opening:
+                opened = self._opened
+                if opened is None:
+                    make_private_folder(self.folder)
+                    database = Database(os.path.join(self.folder, 'sessions.db'))
+                    self.salt = cast(bytes, database.query("SELECT value FROM meta WHERE name = 'salt'")[0][0])
+                    opened = self._opened = database, SessionLocks.in_file(os.path.join(self.folder, 'lock'))
+        return opened
+
+    @property
+    def _database(self) -> Database:
+        return self._open()[0]
+
+    def resolve(self, sessionid: str) -> Pointer | None:
+        rows = self._database.query('SELECT key, retired, until FROM ids WHERE id = ?', (sessionid,))
+        return Pointer(*cast('tuple[int, float | None, float | None]', rows[0])) if rows else None
+
+    def read(self, key: Key) -> Entry | None:
+        rows = self._database.query('SELECT value, created, idle, expires FROM entries WHERE key = ?', (key,))
+        return _entry(rows[0]) if rows else None
+
+    def fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
+        rows = self._database.query(
+            'SELECT e.value, e.created, e.idle, e.expires, e.key, i.retired, i.until '
+            'FROM ids i JOIN entries e ON e.key = i.key WHERE i.id = ?', (sessionid,))
+        if not rows:
+            return None
+        entry = _entry(rows[0][:4])
+        return (Pointer(*cast('tuple[int, float | None, float | None]', rows[0][4:])), entry) if entry else None
+
+    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float) -> Key:
+        key = secrets.randbits(62)
+        value = _blob(items)
+
+        def insert(connection: sqlite3.Connection) -> None:
+            try:
+                connection.execute('INSERT INTO ids (id, key) VALUES (?, ?)', (sessionid, key))
+            except sqlite3.IntegrityError:
+                raise ValueError('there is a session of this id already') from None
+            connection.execute('INSERT INTO entries VALUES (?, ?, ?, ?, ?)', (key, value, created, idle, expires))
+
+        self._database.write(insert)
+        return key
+
+    def update(self, key: Key, items: Items | None, *, now: float, slide: tuple[float, float] | None = None,
+               renewal: tuple[str, float] | None = None) -> bool:
+        # The indexed column is named only when it changes: an index that is not touched is not written.
+        columns: list[str] = []
+        values: list[object] = []
+        if items is not None:
+            columns.append('value = ?')
+            values.append(_blob(items))
+        if slide is not None:
+            columns += ['idle = ?', 'expires = ?']
+            values += slide
+        sql = f'UPDATE entries SET {", ".join(columns) or "key = key"} WHERE key = ? AND expires > ?'
+        row = (*values, key, now)
+        if renewal is None:
+            return self._database.execute(sql, row) == 1
+        new_id, until = renewal
+
+        def change(connection: sqlite3.Connection) -> bool:
+            if connection.execute(sql, row).rowcount != 1:
+                return False
+            connection.execute('DELETE FROM ids WHERE key = ? AND until < ?', (key, now))
+            connection.execute('UPDATE ids SET retired = ?, until = ? WHERE key = ? AND retired IS NULL',
+                               (now, until, key))
+            connection.execute('INSERT INTO ids (id, key) VALUES (?, ?)', (new_id, key))
+            return True
+
+        return self._database.write(change)
+
+    def remove(self, key: Key) -> bool:
+        def delete(connection: sqlite3.Connection) -> bool:
+            connection.execute('DELETE FROM ids WHERE key = ?', (key,))
+            return connection.execute('DELETE FROM entries WHERE key = ?', (key,)).rowcount == 1
+
+        return self._database.write(delete)
+
+    def delete_expired(self, limit: int = 1000, now: float | None = None) -> int:
+        moment = self._clock() if now is None else now
+
+        def delete(connection: sqlite3.Connection) -> int:
+            keys = connection.execute('SELECT key FROM entries WHERE expires <= ? ORDER BY expires LIMIT ?',
+                                      (moment, limit)).fetchall()
+            connection.executemany('DELETE FROM ids WHERE key = ?', keys)
+            connection.executemany('DELETE FROM entries WHERE key = ?', keys)
+            return len(keys)
+
+        return self._database.write(delete)
+
+    def list(self) -> builtins.list[str]:
+        """The ids of all sessions, retired ones not."""
+        return [cast(str, row[0]) for row in self._database.query('SELECT id FROM ids WHERE retired IS NULL')]
+
+    def lock(self, key: Key, timeout: float, max_waiters: int) -> HeldLock:
+        try:
+            return self._open()[1].acquire(key, timeout, max_waiters)
+        except OSError as error:
+            raise StoreError(f'{self.folder}: sessions cannot be locked: {error.strerror}') from error
+
+
+def _blob(items: Items) -> bytes:
+    for name, packed in items.items():
+        if not isinstance(packed, bytes):
+            raise SessionValueError(f'session[{name!r}] cannot be pickled, so this store cannot keep it')
+    return pickle.dumps(dict(items), pickle.HIGHEST_PROTOCOL)
+
+
+def _entry(row: tuple[object, ...]) -> Entry | None:
+    value, created, idle, expires = cast('tuple[bytes, float, float, float]', row)
+    try:
+        items = pickle.loads(value)
+        if not isinstance(items, dict):
+            raise TypeError(f'a {type(items).__name__} in place of items')
+    except Exception as error:
+        log.error('a stored session cannot be read and counts as lost: %s: %s', type(error).__name__, error)
+        return None
+    return Entry(items, created, idle, expires)

@@ -1,0 +1,25 @@
+"""Session ids: made here and nowhere else, and checked before anything is done with one that a client sent."""
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+
+ID_BYTES = 32
+_WELL_FORMED = re.compile(r'[A-Za-z0-9_-]{43}', re.ASCII)
+
+
+def new_id() -> str:
+    """A new session id: 256 bits from the operating system, URL-safe, 43 characters."""
+    return secrets.token_urlsafe(ID_BYTES)
+
+
+def is_well_formed(text: str) -> bool:
+    """Whether `text` could be an id of ours at all: the check that comes before any look-up."""
+    return _WELL_FORMED.fullmatch(text) is not None
+
+
+def fingerprint(sessionid: str, salt: bytes) -> str:
+    """What a log line may show of an id: a short salted hash, equal for equal ids under the same salt."""
+    data = sessionid.encode('utf-8', 'surrogatepass')
+    return hashlib.blake2b(data, key=salt[:64], digest_size=6).hexdigest()

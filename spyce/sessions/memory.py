@@ -1,0 +1,116 @@
+"""Sessions in the memory of one process."""
+from __future__ import annotations
+
+import builtins
+import heapq
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from spyce.sessions.locking import HeldLock, Key, SessionLocks
+from spyce.sessions.native import DirectStore, Entry, Pointer
+from spyce.sessions.values import Codec, Items
+
+
+class MemoryStore(DirectStore):
+    """Keeps sessions until the process ends; each instance has its own.
+
+    Values are pickled, so that a page never changes a session without putting something into it.  A value that cannot
+    be pickled is kept as it is: all requests then share that one object at once, whatever the lock mode, and
+    rollback() does not undo what was done to it.
+    """
+
+    keeps_live = True
+
+    def __init__(self, clock: Callable[[], float] = time.time, codec: Codec | None = None) -> None:
+        """clock, codec: see DirectStore."""
+        super().__init__(clock, codec)
+        self._mutex = threading.Lock()
+        self._entries: dict[Key, Entry] = {}
+        self._ids: dict[Key, dict[str, Pointer]] = {}
+        self._pointers: dict[str, Pointer] = {}
+        self._deadlines: list[tuple[float, Key]] = []  # a heap; may be earlier than the entry's own, never later
+        self._locks = SessionLocks()
+
+    def check(self) -> None:
+        """Memory is always there."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def resolve(self, sessionid: str) -> Pointer | None:
+        return self._pointers.get(sessionid)
+
+    def read(self, key: Key) -> Entry | None:
+        return self._entries.get(key)
+
+    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float) -> Key:
+        key = secrets.randbits(62)
+        with self._mutex:
+            if sessionid in self._pointers:
+                raise ValueError('there is a session of this id already')
+            self._entries[key] = Entry(dict(items), created, idle, expires)
+            self._ids[key] = {}
+            self._point(sessionid, Pointer(key))
+            heapq.heappush(self._deadlines, (expires, key))
+        return key
+
+    def update(self, key: Key, items: Items | None, *, now: float, slide: tuple[float, float] | None = None,
+               renewal: tuple[str, float] | None = None) -> bool:
+        with self._mutex:
+            entry = self._entries.get(key)
+            if entry is None or entry.expires <= now:
+                return False
+            if items is not None:
+                entry = replace(entry, items=dict(items))
+            if slide is not None:
+                if slide[1] < entry.expires:
+                    heapq.heappush(self._deadlines, (slide[1], key))
+                entry = replace(entry, idle=slide[0], expires=slide[1])
+            self._entries[key] = entry
+            if renewal is not None:
+                self._renew(key, now, *renewal)
+        return True
+
+    def _renew(self, key: Key, now: float, new_id: str, until: float) -> None:
+        for sessionid, pointer in list(self._ids[key].items()):
+            if pointer.retired is None:
+                self._point(sessionid, Pointer(key, now, until))
+            elif pointer.until is not None and pointer.until < now:
+                del self._pointers[sessionid], self._ids[key][sessionid]
+        self._point(new_id, Pointer(key))
+
+    def _point(self, sessionid: str, pointer: Pointer) -> None:
+        self._pointers[sessionid] = self._ids[pointer.key][sessionid] = pointer
+
+    def remove(self, key: Key) -> bool:
+        with self._mutex:
+            return self._remove(key)
+
+    def _remove(self, key: Key) -> bool:
+        for sessionid in self._ids.pop(key, {}):
+            del self._pointers[sessionid]
+        return self._entries.pop(key, None) is not None
+
+    def delete_expired(self, limit: int = 1000, now: float | None = None) -> int:
+        moment = self._clock() if now is None else now
+        removed = 0
+        with self._mutex:
+            while removed < limit and self._deadlines and self._deadlines[0][0] <= moment:
+                _, key = heapq.heappop(self._deadlines)
+                entry = self._entries.get(key)
+                if entry is not None and entry.expires > moment:
+                    heapq.heappush(self._deadlines, (entry.expires, key))
+                elif entry is not None:
+                    removed += self._remove(key)
+        return removed
+
+    def list(self) -> builtins.list[str]:
+        """The ids of all sessions, retired ones not."""
+        with self._mutex:
+            return [sessionid for sessionid, pointer in self._pointers.items() if pointer.retired is None]
+
+    def lock(self, key: Key, timeout: float, max_waiters: int) -> HeldLock:
+        return self._locks.acquire(key, timeout, max_waiters)

@@ -1,0 +1,155 @@
+"""What the engine asks of a store: entries that hang on an internal key, and ids that point to them.
+
+Several ids can lead to one entry: after regenerate() the new one, and for a short time the old one.  The lock of a
+session belongs to its key, so that requests by either id exclude each other.
+"""
+from __future__ import annotations
+
+import os
+import time
+from abc import abstractmethod
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from spyce.sessions.errors import SessionNotFoundError
+from spyce.sessions.locking import Key
+from spyce.sessions.store import SessionStore
+from spyce.sessions.values import Codec, Items, Packed, PickleCodec, pack, unpack
+
+BOOKKEEPING = ('_expires', '_lastaccess')
+BOOKKEEPING_PREFIX = '_spyce_'
+
+
+def is_bookkeeping(name: str) -> bool:
+    """Whether an item of this name is a store's own, not the page's."""
+    return name in BOOKKEEPING or name.startswith(BOOKKEEPING_PREFIX)
+
+
+class Releasable(Protocol):
+    """A lock that is held."""
+
+    def release(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Where an id leads. A retired one (time of regenerate()) is remembered until `until`."""
+
+    key: Key
+    retired: float | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stored session. created, expires: times; idle: seconds without use that `expires` was made from."""
+
+    items: Items
+    created: float
+    idle: float
+    expires: float
+
+
+class NativeStore(SessionStore):
+    """A store that the engine uses directly. All methods may be called by many threads; times are given, not taken."""
+
+    keeps_live = False
+    salt = b''
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise StoreError if the store cannot be used."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files; the store opens them again when it is used."""
+
+    @abstractmethod
+    def resolve(self, sessionid: str) -> Pointer | None:
+        """Where an id leads, expired or not; None if it is unknown."""
+
+    @abstractmethod
+    def read(self, key: Key) -> Entry | None:
+        """The entry, expired or not; None if there is none, or it cannot be read."""
+
+    def fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
+        """resolve() and read() in one."""
+        pointer = self.resolve(sessionid)
+        entry = self.read(pointer.key) if pointer else None
+        return (pointer, entry) if pointer and entry else None
+
+    @abstractmethod
+    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float) -> Key:
+        """A new entry with its id. Raises ValueError if the id is known."""
+
+    @abstractmethod
+    def update(self, key: Key, items: Items | None, *, now: float, slide: tuple[float, float] | None = None,
+               renewal: tuple[str, float] | None = None) -> bool:
+        """Change an entry in one step that cannot be half done. False, and nothing done, if it has ended by `now`.
+
+        items: None to leave them; slide: new (idle, expires); renewal: (new id, until): all other ids of the entry
+        are retired at `now` and remembered until `until`.
+        """
+
+    @abstractmethod
+    def remove(self, key: Key) -> bool:
+        """Remove an entry with its ids. False if there is none."""
+
+    @abstractmethod
+    def delete_expired(self, limit: int = 1000, now: float | None = None) -> int:
+        """Remove up to `limit` entries that have expired; how many were removed. now: None for the clock's time."""
+
+    @abstractmethod
+    def lock(self, key: Key, timeout: float, max_waiters: int) -> Releasable:
+        """Lock a session. Raises SessionLocked after `timeout` seconds, or if `max_waiters` wait already."""
+
+
+class DirectStore(NativeStore):
+    """The 2.1 contract on top of the engine's own: for programs that use a store without a server."""
+
+    def __init__(self, clock: Callable[[], float] = time.time, codec: Codec | None = None) -> None:
+        """clock, codec: for the methods of the 2.1 contract only; the engine brings its own."""
+        self._clock = clock
+        self._codec = codec or PickleCodec()
+        self.salt = os.urandom(16)
+
+    def load(self, sessionid: str, expires: float) -> MutableMapping[str, Any]:
+        """The items of a session, with '_expires'; for an unknown or expired id a new one (reference 8.4)."""
+        found = self._living(sessionid)
+        if found is None:
+            return {'_expires': expires}
+        entry = found[1]
+        session = {name: unpack(packed, self._codec) for name, packed in entry.items.items()}
+        return {**session, '_expires': entry.idle}
+
+    def save(self, sessionid: str, session: MutableMapping[str, Any]) -> None:
+        """Keep a session; its idle time ('_expires') begins anew. Raises SessionValueError."""
+        items: dict[str, Packed] = {name: pack(name, value, self._codec, self.keeps_live)
+                                    for name, value in session.items() if not is_bookkeeping(name)}
+        idle = float(session.get('_expires', 86400))
+        now = self._clock()
+        found = self._living(sessionid)
+        if found is not None and self.update(found[0].key, items, now=now, slide=(idle, now + idle)):
+            return
+        pointer = self.resolve(sessionid)
+        if pointer is not None:
+            self.remove(pointer.key)
+        self.create(sessionid, items, created=now, idle=idle, expires=now + idle)
+
+    def clear(self, sessionid: str) -> None:
+        """Remove a session. Raises SessionNotFoundError."""
+        pointer = self.resolve(sessionid)
+        if pointer is None or not self.remove(pointer.key):
+            raise SessionNotFoundError('there is no session of this id')
+
+    def is_expired(self, sessionid: str) -> bool:
+        """Whether the session has ended. Raises SessionNotFoundError."""
+        found = self.fetch(sessionid)
+        if found is None:
+            raise SessionNotFoundError('there is no session of this id')
+        return found[1].expires <= self._clock()
+
+    def _living(self, sessionid: str) -> tuple[Pointer, Entry] | None:
+        found = self.fetch(sessionid)
+        return found if found is not None and found[1].expires > self._clock() else None
