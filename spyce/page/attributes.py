@@ -1,0 +1,40 @@
+"""Attributes of directives and tags: `name=value`, with the value quoted or bare, or a name alone."""
+
+import re
+from typing import NamedTuple
+
+_ATTRIBUTE = re.compile(r'''
+    (?P<name>[\w.:-]+)
+    (?:[ \t\n]*=[ \t\n]*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[-a-zA-Z0-9./:;+*%?!&$()_\#=~]+)))?
+''', re.VERBOSE)
+_BLANK = re.compile(r'[ \t\n]*')
+
+
+class Attribute(NamedTuple):
+    """Name in lower case, where it stands, and where its value begins and ends; None means no value."""
+
+    name: str
+    start: int
+    value: tuple[int, int] | None
+
+
+def read_attributes(text: str, position: int, end: int, *, in_tag: bool) -> tuple[list[Attribute], int]:
+    """Read attributes from `position` on.
+
+    :param in_tag: a bare value right before `/>` does not swallow the slash, as 2.1's did.
+    :returns: the attributes, and where reading stopped: at the first thing that is none.
+    """
+    attributes: list[Attribute] = []
+    while True:
+        blank = _BLANK.match(text, position, end)
+        assert blank is not None  # it matches the empty text
+        match = _ATTRIBUTE.match(text, blank.end(), end)
+        if not match:
+            return attributes, blank.end()
+        position = match.end()
+        group = next((name for name in ('double', 'single', 'bare') if match.group(name) is not None), None)
+        value = match.span(group) if group else None
+        if in_tag and group == 'bare' and match.group('bare').endswith('/') and text.startswith('>', position):
+            position -= 1
+            value = (match.start('bare'), position)
+        attributes.append(Attribute(match.group('name').lower(), match.start(), value))

@@ -1,0 +1,138 @@
+"""A cache of what is made from files: made once, and again when any of these files changed."""
+
+import contextlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+V = TypeVar('V')
+
+STRING_LIMIT = 1000
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What tells one state of a file from another: taken from the open file, before it is read."""
+
+    mtime_ns: int
+    size: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> 'Signature':
+        return cls(status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+Files = Sequence[tuple[str, Signature]]
+
+
+def read_file(path: str | os.PathLike[str]) -> tuple[bytes, Signature]:
+    """The content of a file and its signature.
+
+    :raises OSError: if it cannot be read.
+    """
+    with open(path, 'rb') as file:
+        signature = Signature.of(os.fstat(file.fileno()))
+        return file.read(), signature
+
+
+@dataclass(frozen=True)
+class _Entry(Generic[V]):
+    value: V
+    files: tuple[tuple[str, Signature], ...]
+
+    def is_stale(self) -> bool:
+        for path, signature in self.files:
+            try:
+                if Signature.of(os.stat(path)) != signature:
+                    return True
+            except OSError:
+                return True
+        return False
+
+
+class PageCache(Generic[V]):
+    """Values by key, each made once however many threads ask for it.
+
+    :param check_mtime: whether files are looked at again at each get (the option check_mtime): a bool, or a callable that
+        says so.
+    :param string_limit: how many values that were made from no file are kept; those not used for longest go first.
+    """
+
+    def __init__(self, check_mtime: Callable[[], bool] | bool = True, *, string_limit: int = STRING_LIMIT) -> None:
+        self._check: Callable[[], bool] = check_mtime if callable(check_mtime) else lambda: check_mtime
+        self._string_limit = string_limit
+        self._entries: dict[Hashable, _Entry[V]] = {}
+        self._strings: OrderedDict[Hashable, None] = OrderedDict()
+        self._making: dict[Hashable, tuple[threading.RLock, int]] = {}  # lock, and how many threads hold or await it
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, load: Callable[[], tuple[V, Files]]) -> V:
+        """The value of a key.
+
+        :param load: makes the value; also returns the files it was made from, with the signature that each had when
+            it was opened.  What it raises is raised here, and nothing is kept.
+        """
+        entry = self._fresh(key)
+        if entry is None:
+            entry = self._make(key, load)
+        return entry.value
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self._strings.clear()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _fresh(self, key: Hashable) -> _Entry[V] | None:
+        # No lock: one look-up in a dict; an entry never changes.
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if not entry.files:
+            self._use(key)
+        elif self._check() and entry.is_stale():
+            return None
+        return entry
+
+    def _use(self, key: Hashable) -> None:
+        with contextlib.suppress(KeyError):  # another thread may have dropped it; this one has its value
+            self._strings.move_to_end(key)
+
+    def _make(self, key: Hashable, load: Callable[[], tuple[V, Files]]) -> _Entry[V]:
+        with self._lock:
+            lock, users = self._making.get(key, (None, 0))
+            lock = lock or threading.RLock()
+            self._making[key] = (lock, users + 1)
+        try:
+            with lock:
+                entry = self._fresh(key)  # another thread may have made it meanwhile
+                if entry is None:
+                    value, files = load()
+                    entry = _Entry(value, tuple(files))
+                    self._keep(key, entry)
+                return entry
+        finally:
+            with self._lock:
+                lock, users = self._making[key]
+                if users == 1:
+                    del self._making[key]
+                else:
+                    self._making[key] = (lock, users - 1)
+
+    def _keep(self, key: Hashable, entry: _Entry[V]) -> None:
+        with self._lock:
+            self._entries[key] = entry
+            if entry.files:
+                self._strings.pop(key, None)
+                return
+            self._strings[key] = None
+            while len(self._strings) > self._string_limit:
+                oldest, _none = self._strings.popitem(last=False)
+                self._entries.pop(oldest, None)

@@ -1,0 +1,270 @@
+"""From a tree to Python text, every character of which knows the place in the page that it stands for."""
+
+from collections.abc import Mapping, Sequence
+
+from spyce.page.book import Book, Mapped
+from spyce.page.statements import Close, Line
+from spyce.page.tags import TagTraits
+from spyce.page.tree import (
+    Code,
+    Element,
+    Expression,
+    Init,
+    LoadTags,
+    TagClose,
+    TagLibraryUse,
+    TagOpen,
+    Text,
+    Unit,
+)
+
+Ref = tuple[tuple[int, int], tuple[int, int], str, str]
+
+_INDENT = '    '
+_BODY = 2  # depth of the page's own code: class, then method
+
+
+class Writer:
+    """Python text in lines, with an offset of the book for each character."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._pieces: list[str] = []
+        self.offsets: list[int] = []
+        self.refs: dict[int, Ref] = {}
+        self.lines = 0
+        self.depth = 0
+        self.empty = [False]  # for each open block whether it has no statement yet
+
+    def text(self) -> str:
+        return ''.join(self._pieces)
+
+    def glue(self, text: str, at: int) -> None:
+        """A line of the engine's own, standing for one place."""
+        self._put(_INDENT * self.depth + text + '\n', at)
+        self.lines += 1
+        self.empty[-1] = False
+
+    def mixed(self, *pieces: Mapped) -> None:
+        """A line made of pieces."""
+        first = next((piece.offsets[0] for piece in pieces if piece.offsets), 0)
+        self._put(_INDENT * self.depth, first)
+        last = first
+        for piece in pieces:
+            self._pieces.append(piece.text)
+            self.offsets += piece.offsets
+            self.lines += piece.text.count('\n')
+            last = piece.offset(len(piece.text)) if piece.text else last
+        self._put('\n', last)
+        self.lines += 1
+        self.empty[-1] = False
+
+    def code(self, line: Line) -> None:
+        """A line of the page's own code."""
+        text = line.code.text
+        if not text and not line.raw:
+            return
+        begin = line.code.offset(0)
+        if text:
+            self._refer(line.code)
+        if not line.raw:
+            self._put(_INDENT * self.depth, begin)
+        self._pieces.append(text)
+        self.offsets += line.code.offsets
+        self._put('\n', line.code.offset(len(text)))
+        self.lines += text.count('\n') + 1
+        if not line.comment:
+            self.empty[-1] = False
+
+    def expression(self, code: Mapped) -> None:
+        """`_spyceValue = (...)`, in parentheses so that it may span lines."""
+        self._refer(code)
+        start, last = code.offsets[0], code.offsets[-1]
+        closing = '\n)' if '#' in code.text else ')'
+        self.mixed(Mapped.at('_spyceValue = (', start), code, Mapped.at(closing, last))
+
+    def enter(self) -> None:
+        self.depth += 1
+        self.empty.append(True)
+
+    def leave(self, at: int) -> None:
+        """End a block; a block needs a statement."""
+        if self.empty[-1]:
+            self.glue('pass', at)
+        self.empty.pop()
+        self.depth -= 1
+
+    def _put(self, text: str, at: int) -> None:
+        self._pieces.append(text)
+        self.offsets += [at] * len(text)
+
+    def _refer(self, code: Mapped) -> None:
+        file, line, column = self._book.place(code.offsets[0])
+        _file, end_line, end_column = self._book.place(code.offsets[-1])
+        self.refs[self.lines + 1] = ((line, column - 1), (end_line, end_column), code.text, file)
+
+
+class _Generator:
+    """Writes one unit.  `export_names`: the local names of the function around each exporting tag."""
+
+    def __init__(self, unit: Unit, book: Book, export_names: Mapping[str, Sequence[str]]) -> None:
+        self.unit = unit
+        self.out = Writer(book)
+        self._export_names = export_names
+        self._exports = 0
+        self._text: list[str] = []         # static text not yet written
+        self._text_at = 0
+        self._value: Expression | None = None  # an expression whose value is not yet written
+
+    def run(self) -> Writer:
+        out, unit = self.out, self.unit
+        out.glue('class spyceImpl:', unit.start)
+        out.enter()
+        for line in unit.class_lines:
+            out.code(line)
+        comma = [Mapped.at(', ', unit.start), unit.signature] if unit.signature.text else []
+        out.mixed(Mapped.at('def spyceProcess(self', unit.start), *comma, Mapped.at('):', unit.start))
+        out.enter()
+        self._prologue()
+        for element in unit.elements:
+            self._element(element)
+        self._flush()
+        return out
+
+    def _prologue(self) -> None:
+        out, unit = self.out, self.unit
+        out.glue('_spyceParts = _spyceOutput.parts.extend', unit.start)
+        out.glue('_spyceFilters = _spyceOutput.filters', unit.start)
+        out.glue('_spyceStr = _spyceOutput.text', unit.start)
+        for name, arguments, at in unit.hoisted:
+            closing = '\n)' if '#' in arguments.text else ')'
+            out.mixed(Mapped.at(f'{name}.init(', at), arguments, Mapped.at(closing, at))
+        for use in unit.initial.values():
+            self._load(use, unit.start)
+
+    def _load(self, use: TagLibraryUse, at: int) -> None:
+        self.out.glue(f'taglib.load({use.name!r}, {use.file!r}, {use.prefix!r})', at)
+
+    def _element(self, element: Element) -> None:
+        if isinstance(element, Text):
+            if element.text:
+                if not self._text:
+                    self._text_at = element.start
+                self._text.append(element.text)
+        elif isinstance(element, Expression):
+            self._flush()
+            self._expression(element)
+        elif isinstance(element, Code):
+            self._flush()
+            self._code(element.parts)
+        elif isinstance(element, Init):
+            self._flush()
+            self.out.glue(f'{element.name}.init()', element.start)
+        elif isinstance(element, LoadTags):
+            self._flush()
+            self._load(element.use, element.start)
+        elif isinstance(element, TagOpen):
+            self._flush()
+            self._open_tag(element)
+        elif isinstance(element, TagClose):
+            self._flush()
+            self._close_tag(element.traits, element.start)
+
+    def _expression(self, element: Expression) -> None:
+        if element.call:
+            at = element.code.offsets[0]
+            closing = '\n)' if '#' in element.code.text else ')'
+            self.out.mixed(Mapped.at('_spyceOutput.writeExpr(', at), element.code, Mapped.at(closing, at))
+        else:
+            self.out.expression(element.code)
+            self._value = element
+
+    def _flush(self) -> None:
+        """Write the pending expression and text: one truth test for both."""
+        text = ''.join(self._text)
+        value = self._value
+        self._text = []
+        self._value = None
+        out = self.out
+        if value:
+            begin, end = value.code.offsets[0], value.code.offsets[-1]
+            rest = f'; _spyceOutput.writeStatic({text!r})' if text else ''
+            out.mixed(Mapped.at('if _spyceFilters: _spyceOutput.writeExpr(_spyceValue', begin), Mapped.at(')', end),
+                      Mapped.at(rest, end))
+            out.mixed(Mapped.at('else: _spyceParts((_spyceStr(_spyceValue', begin), Mapped.at(')', end),
+                      Mapped.at(f', {text!r}))' if text else ',))', end))
+        elif text:
+            out.glue(f'if _spyceFilters: _spyceOutput.writeStatic({text!r})', self._text_at)
+            out.glue(f'else: _spyceParts(({text!r},))', self._text_at)
+
+    def _code(self, parts: Sequence[Line | Close]) -> None:
+        for part in parts:
+            if isinstance(part, Close):
+                self.out.leave(part.offset)
+            else:
+                self.out.code(part)
+                if part.opens is not None:
+                    self.out.enter()
+
+    # tags: push; begin; [export; body]; end; pop, as in 2.1
+
+    def _open_tag(self, tag: TagOpen) -> None:
+        out, at = self.out, tag.start
+        out.glue(f'taglib.tagPush({tag.prefix!r}, {tag.name!r}, {tag.paired})', at)
+        self._block('try:', at)
+        if tag.traits.catches:
+            self._block('try:', at)
+        begin = [Mapped.at('if taglib.tagBegin({', at)]
+        for number, (name, value) in enumerate(tag.attributes.items()):
+            begin.append(Mapped.at(f'{", " if number else ""}{name!r}: ', at))
+            if isinstance(value, Mapped):
+                closing = '\n)' if '#' in value.text else ')'
+                begin += [Mapped.at('(', value.offsets[0]), value, Mapped.at(closing, value.offsets[-1])]
+            else:
+                begin.append(Mapped.at(repr(value), at))
+        out.mixed(*begin, Mapped.at('}):', at))
+        out.enter()
+        if tag.traits.loops:
+            self._block('while True:', at)
+        if tag.traits.exports:
+            self._export(at)
+        if not tag.paired:
+            self._close_tag(tag.traits, at)
+
+    def _close_tag(self, traits: TagTraits, at: int) -> None:
+        out = self.out
+        if traits.loops:
+            out.glue('if not taglib.tagBody(): break', at)
+            out.leave(at)
+        else:
+            out.glue('taglib.tagBody()', at)
+        out.leave(at)
+        out.glue('taglib.tagEnd()', at)
+        if traits.catches:
+            out.leave(at)
+            out.glue('except Exception as _spyceError: taglib.tagCatch(_spyceError)', at)
+        out.leave(at)
+        self._block('finally:', at)
+        out.glue('taglib.tagPop()', at)
+        out.leave(at)
+
+    def _export(self, at: int) -> None:
+        """Set the names that a tag exports: globals, and those that the function around it binds itself."""
+        exports = f'_spyceExports{self._exports}'
+        self._exports += 1
+        self.out.glue(f'{exports} = taglib.tagExport()', at)
+        self.out.glue(f'globals().update({exports})', at)
+        for name in self._export_names.get(exports, ()):
+            self.out.glue(f'if {name!r} in {exports}: {name} = {exports}[{name!r}]', at)
+
+    def _block(self, header: str, at: int) -> None:
+        self.out.glue(header, at)
+        self.out.enter()
+
+
+def generate(unit: Unit, book: Book, export_names: Mapping[str, Sequence[str]] | None = None) -> Writer:
+    """The Python of a unit.
+
+    :param export_names: for each `_spyceExportsN` the local names that may be exported.
+    """
+    return _Generator(unit, book, export_names or {}).run()

@@ -1,0 +1,113 @@
+"""compile_page: from source text to a CompiledPage."""
+
+import os
+import symtable
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from spyce.page.book import Book, LineMap, Mapped
+from spyce.page.codegen import Ref, Writer, generate
+from spyce.page.compaction import compact
+from spyce.page.errors import PlacedError
+from spyce.page.parser import Environment, Parser
+from spyce.page.positions import compile_text
+from spyce.page.scanner import checked
+from spyce.page.source import PageSource
+from spyce.page.tags import TagLibraries
+from spyce.page.tree import ModuleImport, TagLibraryUse, TagOpen, Unit
+
+
+@dataclass(frozen=True)
+class CompiledPage:
+    """A page, or a lambda of one, ready to run.
+
+    :param file: the page's file.
+    :param code: run in a namespace, it defines the class `spyceImpl` there, with the method `spyceProcess(self
+        [, signature])`, and touches nothing else.
+    :param python: the generated text (2.1's getCode).
+    :param refs: from a line of it to (begin, end, text, file) in the page (2.1's getCodeRefs, recorded case
+        api-getcode-and-refs); begin and end are (row from 1, column from 0).
+    :param imports: the Spyce modules that it imports, in file order.
+    :param taglibs: the tag libraries that its directives load.
+    :param lambdas: its lambdas: `_spyceLambdas` of its namespace.
+    :param dependencies: absolute names of the files that it was made from besides its own.
+    :param uses_tags: whether it needs the module `taglib`.
+    """
+
+    file: str
+    code: types.CodeType
+    python: str
+    refs: dict[int, Ref]
+    imports: tuple[ModuleImport, ...]
+    taglibs: tuple[TagLibraryUse, ...]
+    lambdas: tuple['CompiledPage', ...]
+    dependencies: tuple[str, ...]
+    uses_tags: bool
+    lines: LineMap
+
+    def locate(self, line: int) -> tuple[str, int]:
+        """The file and its line that a line number of `code` means.
+
+        Source that `.include` pasted has line numbers past the end of the page in the code object, since one code
+        object has one file name.
+        """
+        return self.lines.locate(line)
+
+
+def compile_page(source: PageSource, *, signature: str = '', libraries: TagLibraries | None = None,
+                 read_include: Callable[[str, str], PageSource] | None = None) -> CompiledPage:
+    """Compile a page.
+
+    :param signature: parameters of spyceProcess after self, as Python text.
+    :param libraries: where tag libraries come from; without it no tag is active.
+    :param read_include: gives the source that `[[.include file=URL]]` means, from URL and the current file; an OSError
+        that it raises is reported at the directive.
+    :raises PageSyntaxError: for anything that is wrong with the page, always with its place.
+    """
+    book = Book()
+    start, end = book.add(source, final_newline=True)
+    try:
+        parameters = Mapped.at(signature.strip(), start)
+        checked(parameters)
+        if book.text.startswith('#!', start, end):
+            start = book.text.index('\n', start) + 1
+        unit = Parser(Environment(book, libraries, read_include), 0, parameters).parse(start, end)
+        return _compile_unit(unit, book, source.file)
+    except PlacedError as error:
+        raise book.error(error.message, error.offset) from error.__cause__
+    except RecursionError:
+        raise book.error('code or tags are nested too deeply', start) from None
+
+
+def _compile_unit(unit: Unit, book: Book, file: str) -> CompiledPage:
+    compact(unit.elements, book)
+    lambdas = tuple(_compile_unit(each, book, file) for each in unit.lambdas)
+    writer = generate(unit, book)
+    if any(isinstance(element, TagOpen) and element.traits.exports for element in unit.elements):
+        writer = generate(unit, book, _export_names(writer, book, file))
+    code = compile_text(writer, book, file)
+    dependencies = dict.fromkeys(os.path.abspath(name) for name in unit.dependencies)
+    for each in lambdas:
+        dependencies.update(dict.fromkeys(each.dependencies))
+    return CompiledPage(
+        file=file, code=code, python=writer.text(), refs=writer.refs, imports=tuple(unit.imports),
+        taglibs=tuple(unit.taglibs), lambdas=lambdas, dependencies=tuple(dependencies), uses_tags=unit.uses_tags,
+        lines=book.line_map())
+
+
+def _export_names(writer: Writer, book: Book, file: str) -> dict[str, list[str]]:
+    """For each exporting tag the names that the function around it binds.
+
+    A function's locals are fixed when it is compiled, so the code has to assign each of these by name.
+    """
+    compile_text(writer, book, file)  # symtable would report what is wrong at its place in the generated text
+    names: dict[str, list[str]] = {}
+    tables = [symtable.symtable(writer.text(), file, 'exec')]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        if isinstance(table, symtable.Function):
+            own = sorted(name for name in table.get_locals() if not name.startswith('_spyce'))
+            names.update((name, own) for name in table.get_locals() if name.startswith('_spyceExports'))
+    return names

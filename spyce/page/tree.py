@@ -1,0 +1,108 @@
+"""What a page consists of, in document order.  Offsets are the book's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from spyce.page.book import Mapped
+from spyce.page.statements import Close, Line
+from spyce.page.tags import TagTraits
+
+
+@dataclass(frozen=True)
+class ModuleImport:
+    """A Spyce module that a page imports: its name, the file it is looked for in, the name the page uses."""
+
+    name: str
+    file: str | None = None
+    alias: str | None = None
+
+
+@dataclass(frozen=True)
+class TagLibraryUse:
+    """A tag library that a page's directive loads; `prefix` is what its tags begin with."""
+
+    name: str | None
+    file: str | None
+    prefix: str
+
+
+@dataclass
+class Element:
+    """Anything that stands between `start` and `end`."""
+
+    start: int
+    end: int
+
+
+@dataclass
+class Text(Element):
+    """Static text; `text` is what remains of it after compaction."""
+
+    text: str
+
+
+@dataclass
+class Expression(Element):
+    code: Mapped
+    call: bool = False  # `x, k=v`: arguments of response.writeExpr
+
+
+@dataclass
+class Code(Element):
+    """A statement or chunk."""
+
+    parts: Sequence[Line | Close]
+    chunk: bool = False
+
+
+@dataclass
+class Compact(Element):
+    mode: str
+
+
+@dataclass
+class Silent(Element):
+    """What prints nothing and leaves no code where it stands: comments, class chunks, most directives."""
+
+
+@dataclass
+class Init(Element):
+    """A module's init() where `names=` stands."""
+
+    name: str
+
+
+@dataclass
+class LoadTags(Element):
+    use: TagLibraryUse
+
+
+@dataclass
+class TagOpen(Element):
+    prefix: str
+    name: str
+    paired: bool
+    traits: TagTraits
+    attributes: dict[str, Mapped | str | None]  # Mapped: Python, str: text
+
+
+@dataclass
+class TagClose(Element):
+    traits: TagTraits
+
+
+@dataclass
+class Unit:
+    """A page, or the body of a lambda: what becomes one CompiledPage."""
+
+    start: int
+    signature: Mapped
+    elements: list[Element] = field(default_factory=list)
+    class_lines: list[Line] = field(default_factory=list)
+    hoisted: list[tuple[str, Mapped, int]] = field(default_factory=list)
+    imports: list[ModuleImport] = field(default_factory=list)
+    taglibs: list[TagLibraryUse] = field(default_factory=list)
+    initial: dict[str, TagLibraryUse] = field(default_factory=dict)  # globaltags whose tags are used
+    dependencies: list[str] = field(default_factory=list)
+    lambdas: list['Unit'] = field(default_factory=list)
+    uses_tags: bool = False
