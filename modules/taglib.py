@@ -47,25 +47,14 @@ class taglib(spyceModule):
         """Finish a library and forget it. Raises KeyError if none has this prefix."""
         self._libraries.pop(prefix).finish()
 
-    def _library(self, prefix: str) -> spyceTagLibrary:
-        if prefix not in self._libraries:
-            for name, file, global_prefix in self._api.getServer().config.globaltags:
-                if global_prefix == prefix:
-                    self.load(name, file, prefix)
-                    break
-            else:
-                raise SpyceError(f'no tag library is loaded under the prefix {prefix!r}')
-        return self._libraries[prefix]
-
     # -- one use of a tag, in this order -------------------------------------------------------------------------
 
     def tagPush(self, prefix: str, name: str, paired: bool) -> None:
         """Enter a tag."""
-        library = self._library(prefix)
         try:
-            tag_class = library.getTagClass(name)
+            tag_class = self._libraries[prefix].getTagClass(name)
         except KeyError:
-            raise SpyceError(f'there is no tag <{prefix}:{name}>') from None
+            raise SpyceError(f'there is no tag <{prefix}:{name}>: is its library loaded?') from None
         parent = self._open[-1].tag if self._open else None
         self._open.append(_OpenTag(tag_class(prefix, bool(paired), parent, {}, self), self._api.output))
 

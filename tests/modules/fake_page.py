@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from spyce.modules.response import response
+
 from spyce.runtime.output import Output
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from fake_page import FakePage
-
 from spyce.modules.compress import compress
 
 

@@ -7,7 +7,6 @@ import pytest
 from fake_page import FakePage
 from hypothesis import given
 from hypothesis import strategies as st
-
 from spyce.modules.cookie import cookie
 
 

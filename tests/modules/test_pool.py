@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 from fake_page import FakePage
-
 from spyce.modules.pool import pool
+
 from spyce.runtime.exceptions import SpyceError
 
 
