@@ -156,5 +156,10 @@ def make_app(root: str | os.PathLike[str] | None = None, config: Any = None, **o
     Raises ConfigError for a value that cannot be used, TypeError for an unknown option.
     """
     from spyce.config import load_config
+    return app_for(load_config(root, config, options))
+
+
+def app_for(config: Config) -> Application:
+    """The WSGI application of a site whose configuration is loaded."""
     from spyce.runtime.server import spyceServer
-    return Application(spyceServer(load_config(root, config, options)))
+    return Application(spyceServer(config))

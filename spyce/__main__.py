@@ -1,0 +1,4 @@
+"""`python -m spyce` is the command `spyce`."""
+from spyce.cli import main
+
+main()

@@ -1,0 +1,134 @@
+"""The web servers behind `spyce serve`: waitress in one process, gunicorn for several."""
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spyce.config import Config
+    from spyce.web.wsgi import Application
+
+GRACE = 30
+"""Seconds that requests in flight get to finish after SIGTERM or SIGINT."""
+
+BACKLOG = 1024
+
+
+class ServeError(Exception):
+    """The server cannot start; the text says why and what to do."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 picks a free one. Raises ServeError."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM,
+                                                                flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ServeError(f'cannot listen at {host}: {error.strerror or error}') from error
+    try:
+        if os.name == 'posix':  # elsewhere it would let two servers share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ServeError(f'cannot listen at {host} port {port}: {error.strerror}; '
+                         'another port can be given with --port') from error
+    return listener
+
+
+def announce(root: str, listener: socket.socket) -> None:
+    """Print the one line that tells where the site is, once connections are accepted."""
+    host, port = listener.getsockname()[:2]
+    if ':' in host:
+        host = f'[{host}]'
+    print(f'Serving {root} at http://{host}:{port}/', flush=True)
+
+
+def serve_with_threads(app: Application, listener: socket.socket) -> None:
+    """Serve in this process with config.threads threads, until SIGTERM or SIGINT; then finish what has begun."""
+    from waitress.server import TcpWSGIServer, create_server
+    config = app.config
+    server = create_server(app, sockets=[listener], threads=config.threads, ident=None, backlog=BACKLOG,
+                           # one byte more: of a body over the limit the visitor learns from the site's own page
+                           max_request_body_size=config.max_body_bytes + 1, clear_untrusted_proxy_headers=False)
+    assert isinstance(server, TcpWSGIServer)
+    stopping: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if stopping:  # asked twice: at once
+            os._exit(1)
+        stopping.append(number)
+        server.pull_trigger()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    announce(config.root, listener)
+    _loop(server, until=lambda: bool(stopping))
+    _finish(server)
+
+
+def _loop(server: Any, until: Callable[[], bool]) -> None:
+    while not until():
+        server.asyncore.loop(timeout=server.adj.asyncore_loop_timeout, map=server._map, count=1,
+                             use_poll=server.adj.asyncore_use_poll)
+
+
+def _finish(server: Any) -> None:
+    """Take no new connections, answer the requests that are here, stop."""
+    from waitress.wasyncore import dispatcher
+    dispatcher.close(server)  # the listening socket only: the trigger has to go on waking the loop
+    deadline = time.monotonic() + GRACE
+
+    def done() -> bool:
+        busy = any(channel.requests or channel.total_outbufs_len for channel in list(server.active_channels.values()))
+        return not busy or time.monotonic() > deadline
+
+    _loop(server, until=done)
+    server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
+    for channel in list(server._map.values()):
+        channel.close()
+
+
+def serve_with_processes(make_app: Callable[[], Application], config: Config, listener: socket.socket) -> None:
+    """Serve with gunicorn in config.processes processes of config.threads threads.
+
+    make_app: makes the application, in each process anew.  Ends this process when it is told to stop.
+    Raises ServeError if gunicorn is not installed.
+    """
+    try:
+        from gunicorn.app.base import BaseApplication
+        from gunicorn.arbiter import Arbiter
+    except ImportError as error:
+        raise ServeError("several workers need gunicorn: pip install 'spyce-session[workers]'") from error
+
+    class GracefulArbiter(Arbiter):  # type: ignore[misc]
+        """Ctrl-C lets requests in flight finish, as SIGTERM does."""
+
+        def handle_int(self) -> None:
+            self.handle_term()
+
+    class Site(BaseApplication):  # type: ignore[misc]
+        """What gunicorn asks for settings and application."""
+
+        def load_config(self) -> None:
+            settings: dict[str, Any] = {
+                'bind': f'fd://{listener.fileno()}', 'workers': config.processes, 'threads': config.threads,
+                'worker_class': 'gthread', 'graceful_timeout': GRACE, 'loglevel': 'warning', 'proc_name': 'spyce',
+                'when_ready': lambda arbiter: announce(config.root, listener),
+            }
+            if 'control_socket_disable' in self.cfg.settings:
+                settings['control_socket_disable'] = True
+            for name, value in settings.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Application:
+            return make_app()
+
+    GracefulArbiter(Site()).run()
