@@ -92,13 +92,12 @@ def test_no_close_out() -> None:
 
 
 def test_try_for_a_while() -> None:
-    outcomes = [OSError('1'), OSError('2'), 'done']
+    failures = [OSError('1'), OSError('2')]
 
     def attempt() -> str:
-        outcome = outcomes.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        if failures:
+            raise failures.pop()
+        return 'done'
 
     assert spyceUtil.tryForAwhile(attempt, tries=3, pause=0) == 'done'
 

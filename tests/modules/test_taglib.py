@@ -388,7 +388,7 @@ def test_a_library_that_fails_to_finish_does_not_stop_the_others(page: FakePage,
 
 @pytest.fixture
 def library(server: Server) -> TagLibrary:
-    return server.tag_libraries.load('tl', None, 't', '/site/page.spy')  # type: ignore[no-any-return]
+    return server.tag_libraries.load('tl', None, 't', '/site/page.spy')
 
 
 def test_traits_are_those_of_the_class(library: TagLibrary) -> None:

@@ -92,7 +92,12 @@ def test_its_holder_may_take_it_again(lock: Lock) -> None:
 
 def test_a_waiting_thread_gets_the_lock_when_it_is_released(lock: Lock) -> None:
     lock.acquire()
-    waiter = threading.Thread(target=lambda: (lock.acquire(), lock.release()))
+
+    def wait_for_it() -> None:
+        lock.acquire()
+        lock.release()
+
+    waiter = threading.Thread(target=wait_for_it)
     waiter.start()
     assert waiter.is_alive()
     lock.release()
@@ -177,15 +182,21 @@ def test_a_symbolic_link_is_refused_and_its_target_untouched(name: str, tmp_path
     with pytest.raises(OSError):
         lock.acquire(0)
     assert target.read_text() == 'data'
-    assert in_thread(lambda: lock._thread.acquire(0))  # type: ignore[attr-defined]
+    (tmp_path / 'guard.lock').unlink()
+    assert in_thread(lambda: lock.acquire(0)) is True  # nothing is left of the failed attempt
 
 
 @needs_fork
 def test_a_forked_child_does_not_hold_the_file_lock_of_its_parent(name: str) -> None:
     lock = fileLock(name)
     lock.acquire()
+
+    def release_and_take() -> bool:
+        lock.release()
+        return fileLock(name).acquire(0)
+
     assert in_fork(lambda: lock.acquire(0)) == 0
-    assert in_fork(lambda: (lock.release(), fileLock(name).acquire(0))[1]) == 0
+    assert in_fork(release_and_take) == 0
     assert in_process(TRY, name) == 'False'
     lock.release()
     assert in_fork(lambda: lock.acquire(0)) == 1
