@@ -1,24 +1,54 @@
 """Packaging of spyce-session: the engine (spyce/), with modules/ and tags/ installed inside it."""
+import re
+from pathlib import Path
+
 from setuptools import setup
+
+HERE = Path(__file__).parent
+
+version = re.search(r"^__version__ = '([^']+)'", (HERE / 'spyce/__init__.py').read_text('utf-8'), re.MULTILINE)
+assert version is not None
 
 setup(
     name='spyce-session',
-    version='3.0.0',
+    version=version[1],
     description='Spyce pages for Python 3, with sessions that lose nothing',
+    long_description=(HERE / 'README.txt').read_text('utf-8'),
+    long_description_content_type='text/plain',
     license='MIT',
     python_requires='>=3.10',
-    packages=['spyce', 'spyce.page', 'spyce.runtime', 'spyce.sessions', 'spyce.web', 'spyce.legacy',
-              'spyce.modules', 'spyce.tags'],
+    packages=['spyce', 'spyce.config', 'spyce.legacy', 'spyce.modules', 'spyce.page', 'spyce.runtime',
+              'spyce.sessions', 'spyce.tags', 'spyce.web'],
     package_dir={'spyce': 'spyce', 'spyce.modules': 'modules', 'spyce.tags': 'tags'},
-    package_data={'spyce': ['py.typed'], 'spyce.tags': ['*.spi']},
+    package_data={'spyce': ['py.typed'], 'spyce.modules': ['*.spi'], 'spyce.tags': ['*.spi']},
     install_requires=[
-        'werkzeug>=3.0',   # HTTP: parsing of forms, cookies, dates, ranges
-        'waitress>=3.0',   # the server behind `spyce serve`
-        'filelock>=3.12',  # createLock between processes
         'click>=8.1',      # the command line
+        'filelock>=3.12',  # createLock between processes, on every platform
+        'waitress>=3.0',   # the server behind `spyce serve`: threads, no C, well kept
+        'werkzeug>=3.0',   # what is hostile in HTTP: forms, uploads, cookies, dates, ranges; the test client
     ],
     extras_require={
-        'workers': ['gunicorn>=22'],  # `spyce serve --workers N`
+        'workers': ['gunicorn>=22'],  # `spyce serve --workers N`: several processes, restarted when one dies
+        'test': [
+            'gunicorn>=22',       # the tests serve with workers too
+            'hypothesis>=6.100',  # arbitrary pages and requests
+            'pytest>=8',
+        ],
+        'lint': [
+            'mypy>=1.10',
+            'ruff>=0.5',
+            'pytest>=8',  # types of the fixture
+        ],
     },
-    entry_points={'console_scripts': ['spyce = spyce.cli:main']},
+    entry_points={
+        'console_scripts': ['spyce = spyce.cli:main'],
+        'pytest11': ['spyce = spyce.pytest_plugin'],  # the fixture spyce_client
+    },
+    classifiers=[
+        'License :: OSI Approved :: MIT License',
+        'Programming Language :: Python :: 3',
+        'Topic :: Internet :: WWW/HTTP :: Dynamic Content',
+        'Topic :: Internet :: WWW/HTTP :: Session',
+        'Typing :: Typed',
+    ],
 )

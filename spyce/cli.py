@@ -86,7 +86,7 @@ def render(page: str, query: str, cookie: str, headers: bool, root: str | None, 
     with _clear_errors():
         app = _make_app(root, config)
     status, header_list, body = _run(app, file, query, cookie)
-    out = click.get_binary_stream('stdout')
+    out = sys.stdout.buffer
     if headers:
         lines = [status, *(f'{name}: {value}' for name, value in header_list), '', '']
         out.write('\r\n'.join(lines).encode('latin-1'))
