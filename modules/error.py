@@ -68,23 +68,23 @@ class error(spyceModule):
 
     def getMessage(self) -> str | None:
         """Type and text of the error; None without one, as all that follow."""
-        return self._error and self._error.msg
+        return self._error.msg if self._error else None
 
     def getType(self) -> type[BaseException] | None:
         """Class of the error."""
-        return self._error and self._error.type
+        return self._error.type if self._error else None
 
     def getFile(self) -> str | None:
         """File in which it was raised."""
-        return self._error and self._error.file
+        return self._error.file if self._error else None
 
     def getTraceback(self) -> list[TracebackEntry] | None:
         """(file, line, function, text) of each frame, the oldest first."""
-        return self._error and self._error.traceback
+        return self._error.traceback if self._error else None
 
     def getString(self) -> str | None:
         """The whole traceback as text."""
-        return self._error and self._error.str
+        return self._error.str if self._error else None
 
     def page(self) -> str:
         """The default error page: full with `debug = True`, else without any detail."""

@@ -63,7 +63,7 @@ class response(spyceModule):
 
     def isCancelled(self) -> bool:
         """Whether the client has gone away."""
-        return bool(self._raw.isCancelled())
+        return bool(self._raw.isCancelled)
 
     # -- head --------------------------------------------------------------------------------------------------
 

@@ -223,10 +223,13 @@ class Client:
             if cookies:
                 environ.setdefault('HTTP_COOKIE', cookies)
             with _caught_errors() as caught:
-                body, status, answer_headers = run_wsgi_app(self.app, environ, buffered=True)
+                # Not with buffered=True, which loses what the page sent by flush().
+                parts, status, answer_headers = run_wsgi_app(self.app, environ)
+                body = b''.join(parts)
+                getattr(parts, 'close', lambda: None)()
         finally:
             builder.close()
-        response = Response(int(status.split()[0]), Headers(answer_headers), b''.join(body), errors.getvalue(), path)
+        response = Response(int(status.split()[0]), Headers(answer_headers), body, errors.getvalue(), path)
         for cookie in response.set_cookies:
             self.cookies.update_from(cookie, path)
         if self.raise_errors and response.status == 500 and caught:

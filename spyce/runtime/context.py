@@ -45,6 +45,6 @@ def getServer(config: Any = None) -> spyceServer:
     if len(servers) == 1:
         return servers[0]
     if not servers:
-        raise LookupError('getServer(): there is no Spyce server in this process yet; make one with spyce.make_app(root)')
+        raise LookupError('getServer(): there is no Spyce server in this process; spyce.make_app(root) makes one')
     raise LookupError(f'getServer(): {len(servers)} Spyce servers live in this process, and this code runs in no '
                       "request of theirs; use the app's own: app.server")

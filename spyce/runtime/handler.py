@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ class Execution:
         self.request = request
         self.response = response
         self.output = Output(response)
+        request.state.setdefault('arrived', time.time())
 
     def run(self, load: Load, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> int:
         """Answer with the page that `load` gives, or with an error page. Returns the status code."""
@@ -64,7 +66,7 @@ class Execution:
                 self._start_again()
                 load = self._loader(redirect.filename)
                 args, kwargs = (), {}
-        self._show_plainly(SpyceError(f'{MAX_STACK} internal redirects, one after the other: a page redirects to itself'))
+        self._show_plainly(SpyceError(f'{MAX_STACK} internal redirects in a row: does a page redirect to itself?'))
 
     def _loader(self, file: str) -> Load:
         return lambda: self.server.load_page(file)

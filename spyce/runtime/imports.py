@@ -143,9 +143,11 @@ class SiteImports:
         return site_import
 
     def _locate(self, folder: str, name: str) -> str | None:
-        """The synthetic package that has module `name`, seen from `folder`; None if the site has none."""
-        if name == 'spyce' or legacy.is_legacy_name(name):
+        """The package that has module `name`, seen from `folder`; None if it is none of the site's."""
+        if name == 'spyce':
             return None
+        if legacy.is_legacy_name(name):
+            return 'spyce.modules' if legacy.is_module_name(name) else 'spyce.legacy'
         for candidate in (folder, *self._search()):
             spec = PathFinder.find_spec(name, [candidate])
             if spec is not None and spec.origin is not None and spec.loader is not None:

@@ -27,7 +27,18 @@ class Lock(Protocol):
     def locked(self) -> bool: ...
 
 
-class dummyLock:
+class _Holdable:
+    """Makes `with lock:` hold the lock for a block, as 2.1's threadLock could, being Python's own RLock."""
+
+    def __enter__(self: Lock) -> Lock:
+        self.acquire()
+        return self
+
+    def __exit__(self: Lock, *details: object) -> None:
+        self.release()
+
+
+class dummyLock(_Holdable):
     """The lock of a server with one thread: always free."""
 
     def acquire(self, block: Any = True) -> bool:
@@ -42,7 +53,7 @@ class dummyLock:
         return False
 
 
-class threadLock:
+class threadLock(_Holdable):
     """A lock between the threads of this process; who holds it may take it again (2.1: threading.RLock)."""
 
     def __init__(self) -> None:
@@ -82,7 +93,7 @@ class threadLock:
             self._lock, self._holder, self._depth = threading.RLock(), None, 0
 
 
-class fileLock:
+class fileLock(_Holdable):
     """A lock between processes, and between the threads of each; the file `name`.lock stands for it.
 
     The thread that holds it may take it again. The file has mode 0600, may not be a symbolic link, and is never

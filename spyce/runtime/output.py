@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 
-
 class RawResponse(Protocol):
     """What Output needs of the raw response."""
 

@@ -29,6 +29,7 @@ from spyce.runtime.paths import page_to_run
 from spyce.runtime.stdout import install_stdout
 from spyce.runtime.taglibraries import ServerTagLibraries
 from spyce.web.errors import error_page
+from spyce.web.static import content_type
 
 if TYPE_CHECKING:
     from spyce.config import Config
@@ -51,7 +52,7 @@ class spyceServer:
         self.stdout = sys.stdout
         self.entry = os.environ.get('SPYCE_ENTRY', 'UNKNOWN')
         self.multiprocess = config.processes > 1
-        self.site_imports = SiteImports(lambda: (config.root, *config.path))
+        self.site_imports = config.site_imports or SiteImports(lambda: (config.root, *config.path))
         self.tag_libraries = ServerTagLibraries(self)
         self.spyce_cache = PageCache(check_mtime=config.check_mtime)
         self._locks: dict[str, Lock] = {}
@@ -152,6 +153,15 @@ class spyceServer:
             'HandlerError': HandlerError,
         }
 
+    def serves_as_page(self, file: str) -> bool:
+        """Whether a visitor who asks for `file` gets it run as a page."""
+        extension = os.path.splitext(file)[1].removeprefix('.')
+        return bool(extension) and self.config.www_handlers.get(extension) == 'spyce'
+
+    def serves_as_file(self, file: str) -> bool:
+        """Whether a visitor who asks for `file` gets its text."""
+        return content_type(file, self.config) is not None
+
     def loadModule(self, name: str, file: str | None = None, rel_file: str | None = None) -> type[Any]:
         """The class of the Spyce module `name` (reference 6.4). Raises ModuleNotFound."""
         return load_module_class(self, name, file, rel_file)
@@ -192,5 +202,6 @@ class spyceServer:
     @cached_property
     def sessions(self) -> SessionManager:
         """The sessions of the site. Made when a page first uses one."""
-        from spyce.runtime.sitesessions import make_session_manager
-        return make_session_manager(self)
+        from spyce.runtime.sitesessions import SiteCodec
+        from spyce.sessions.manager import SessionManager
+        return SessionManager(self.config.sessions, create_lock=self.createLock, values=SiteCodec(self))

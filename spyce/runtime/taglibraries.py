@@ -40,7 +40,9 @@ class ServerTagLibraries:
         try:
             library_class, found_name = self.library_class(name, file, page_file)
         except SpyceError as error:
-            raise TagError(str(error)) from error
+            raise TagError(f'tag library {name or file!r}: {error}') from error
+        except Exception as error:  # whatever the file of the library raises when it runs
+            raise TagError(f'tag library {name or file!r} cannot be loaded: {type(error).__name__}: {error}') from error
         return TagLibrary(library_class, found_name, file, prefix or found_name)
 
     def library_class(self, name: str | None, file: str | None,

@@ -74,14 +74,13 @@ class Site:
             cookie = '; '.join(f'{name}={value}' for name, value in self.jar.items())
         if cookie:
             headers['Cookie'] = cookie
-        if 'post' in request:
-            headers['Content-Type'] = request.get('ctype', 'application/x-www-form-urlencoded')
         answer = Client(self.app).request('POST' if 'post' in request else 'GET', request['path'],
                                           query=request.get('query', ''), headers=headers,
-                                          data=request['post'].encode('utf-8') if 'post' in request else None)
+                                          data=request['post'].encode('utf-8') if 'post' in request else None,
+                                          content_type=request.get('ctype'))
         for sent in answer.set_cookies:
             self.jar.pop(sent.name, None)
-            if not sent.expired:
+            if not sent.is_deletion():
                 self.jar[sent.name] = sent.value
         return answer
 

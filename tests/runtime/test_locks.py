@@ -113,6 +113,21 @@ def test_locked_says_whether_anyone_holds_it(lock: Lock) -> None:
     assert not lock.locked() and not in_thread(lock.locked)
 
 
+@pytest.mark.parametrize('kind', [dummyLock, threadLock])
+def test_a_lock_is_held_for_a_block(kind: type[dummyLock | threadLock]) -> None:
+    lock = kind()
+    with pytest.raises(KeyError), lock:
+        assert lock.locked() or kind is dummyLock
+        raise KeyError
+    assert not lock.locked()
+
+
+def test_a_file_lock_is_held_for_a_block(name: str) -> None:
+    with fileLock(name):
+        assert fileLock(name).locked()
+    assert not fileLock(name).locked()
+
+
 def test_no_increment_is_lost_between_threads(lock: Lock) -> None:
     counter = {'n': 0}
 

@@ -1,0 +1,79 @@
+"""A real `spyce serve` in a process of its own, for experiments."""
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SOAK = bool(os.environ.get('SPYCE_SOAK'))
+"""Whether the experiments run in full (make soak) or small (make test)."""
+
+
+class ServerProcess:
+    """`spyce serve` on a free port of this machine."""
+
+    def __init__(self, root: Path, *arguments: str) -> None:
+        self._command = [sys.executable, '-m', 'spyce', 'serve', str(root), '--port', '0', *arguments]
+        self.start()
+
+    def start(self) -> None:
+        """Start, and wait until it accepts connections."""
+        self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith('Serving '), line
+        self.host, _, port = line.strip().rstrip('/').rpartition('/')[2].partition(':')
+        self.port = int(port)
+
+    def kill(self) -> None:
+        """Kill the server and all its workers, as kill -9 does."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self._wait()
+
+    def stop(self) -> None:
+        """Ask the server to stop."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        self._wait()
+
+    def _wait(self) -> None:
+        self.process.wait(timeout=60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@contextmanager
+def running(root: Path, *arguments: str) -> Iterator[ServerProcess]:
+    """A server that is stopped at the end of the block."""
+    server = ServerProcess(root, *arguments)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+class Visitor:
+    """A client with a cookie and a connection of its own."""
+
+    def __init__(self, server: ServerProcess, cookie: str | None = None) -> None:
+        self.cookie = cookie
+        self._connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
+
+    def get(self, path: str) -> tuple[int, str]:
+        """(status, body) of a GET."""
+        self._connection.request('GET', path, headers={'Cookie': self.cookie} if self.cookie else {})
+        response = self._connection.getresponse()
+        body = response.read().decode('utf-8')
+        sent = response.getheader('Set-Cookie')
+        if sent:
+            self.cookie = sent.partition(';')[0]
+        return response.status, body
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()

@@ -1,0 +1,94 @@
+"""Modules beside pages: found, private to their server, noticed when they change."""
+from __future__ import annotations
+
+import os
+import sys
+
+import spyce
+
+
+def rewrite(client, name, text):
+    file = os.path.join(client.app.root, name)
+    before = os.stat(file).st_mtime_ns
+    with open(file, 'w', encoding='utf-8') as stream:
+        stream.write(text)
+    os.utime(file, ns=(before + 1, before + 1))
+
+
+def test_packages_and_relative_imports_beside_a_page(site):
+    client = site({'page.spy': '[[ import lib.deep; from lib import other ]][[= lib.deep.value + other.value ]]',
+                   'lib/__init__.py': '', 'lib/deep.py': 'from .other import value', 'lib/other.py': 'value = "x"'})
+    assert client.get('/page.spy').text == 'xx\n'
+
+
+def test_a_module_beside_a_page_imports_its_own_neighbours(site):
+    client = site({'page.spy': '[[ import first ]][[= first.second.value ]]',
+                   'first.py': 'import second', 'second.py': 'value = 2'})
+    assert client.get('/page.spy').text == '2\n'
+
+
+def test_page_and_modules_share_one_object(site):
+    client = site({'page.spy': '[[.import name=use]][[ import shared ]][[= use.shared() is shared ]]',
+                   'shared.py': '',
+                   'use.py': 'import shared\nfrom spyceModule import spyceModule\n'
+                             'class use(spyceModule):\n    def shared(self): return shared'})
+    assert client.get('/page.spy').text == 'True\n'
+
+
+def test_two_servers_in_one_process_have_their_own_modules(site):
+    files = {'page.spy': '[[ import state; state.n += 1 ]][[= state.n ]]', 'state.py': 'n = 0'}
+    one, other = site(files), site(files)
+    assert [one.get('/page.spy').text, one.get('/page.spy').text, other.get('/page.spy').text] == ['1\n', '2\n', '1\n']
+    assert 'state' not in sys.modules
+
+
+def test_sys_path_is_left_alone(site):
+    before = list(sys.path)
+    site({'page.spy': '[[ import state ]]', 'state.py': ''}).get('/page.spy')
+    assert sys.path == before
+
+
+def test_a_changed_spyce_module_is_used_at_the_next_request(site):
+    text = 'from spyceModule import spyceModule\nclass m(spyceModule):\n    value = 1'
+    client = site({'page.spy': '[[.import name=m]][[= m.value ]]', 'm.py': text})
+    assert client.get('/page.spy').text == '1\n'
+    rewrite(client, 'm.py', text.replace('1', '2'))
+    assert client.get('/page.spy').text == '2\n'
+
+
+def test_a_module_that_appears_later_is_found(site):
+    client = site({'page.spy': '[[ try: { import late } except ImportError: { late = None } ]][[= late and late.x ]]'})
+    assert client.get('/page.spy').text == '\n'
+    with open(os.path.join(client.app.root, 'late.py'), 'w') as stream:
+        stream.write('x = 1')
+    assert client.get('/page.spy').text == '1\n'
+
+
+def test_the_names_of_2_1_are_importable_and_not_replaced_by_a_file_of_the_site(site):
+    client = site({'page.spy': '[[ import spyceLock, session, spyce ]][[= session.__name__ ]] [[= spyceLock.MultiLock.__name__ ]]',
+                   'session.py': 'raise RuntimeError', 'spyceLock.py': 'raise RuntimeError'})
+    assert client.get('/page.spy').text == 'spyce.modules.session MultiLock\n'
+
+
+def test_objects_of_a_sites_own_classes_can_be_kept_in_a_session(site):
+    client = site({'page.spy': "[[.import name=session]][[ from shop import Item ]][[ if 'i' not in session: "
+                               "{ session.put('i', Item('tea')) } ]][[= session['i'].name ]] [[= isinstance(session['i'], Item) ]]",
+                   'shop.py': 'class Item:\n    def __init__(self, name): self.name = name'})
+    assert client.get('/page.spy').text == 'tea True\n'
+    assert client.get('/page.spy').text == 'tea True\n'
+
+
+def test_getserver_is_the_server_of_the_request(site):
+    files = {'page.spy': '[[ import spyce ]][[= spyce.getServer() is response._api.getServer() ]]'}
+    site(files)
+    assert site(files).get('/page.spy').text == 'True\n'
+
+
+def test_getserver_outside_of_requests_is_clear_about_several_servers(site):
+    one, other = site({'p.spy': ''}), site({'p.spy': ''})
+    try:
+        spyce.getServer()
+    except LookupError as error:
+        assert 'servers' in str(error)
+    else:
+        raise AssertionError(f'{one} and {other} both live')

@@ -1,0 +1,165 @@
+"""What happens between a request and its answer: modules, redirects, parents, errors."""
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+TRACE = """
+    from spyceModule import spyceModule
+    class trace(spyceModule):
+        def start(self): self._api.getServerObject().log = ['start']
+        def finish(self, theError=None):
+            self._api.getServerObject().log.append('finish ' + (theError.type.__name__ if theError else 'ok'))
+    """
+SHOW_LOG = '[[= response._api.getServerObject().log ]]'
+
+
+def test_a_module_is_finished_with_the_error_of_the_page(site):
+    client = site({'trace.py': TRACE, 'page.spy': '[[.import name=trace]][[ 1/0 ]]', 'log.spy': SHOW_LOG})
+    assert client.get('/page.spy').status == 500
+    assert client.get('/log.spy').text == "['start', 'finish ZeroDivisionError']\n"
+
+
+def test_except_exception_does_not_swallow_the_end_of_a_page(site):
+    client = site({
+        'done.spy': 'a[[ try: { response.end() } except Exception: { ]]swallowed[[ } ]]b',
+        'redirect.spy': "[[.import name=redirect]][[ try: { redirect.internal('done.spy') } except Exception: { pass } ]]x"})
+    assert client.get('/done.spy').text == 'a'
+    assert client.get('/redirect.spy').text == 'a'
+
+
+def test_an_error_page_tells_a_visitor_nothing(site):
+    client = site({'page.spy': "[[ secret = 'hunter2'; raise ValueError('<b>boo</b>' + secret) ]]"})
+    answer = client.get('/page.spy')
+    assert answer.status == 500
+    for private in ('hunter2', 'boo', 'page.spy', 'ValueError', '/'.join(str(client.app.root).split('/')[:2])):
+        assert private not in answer.text.replace('</', '')
+
+
+def test_with_debug_an_error_page_shows_message_line_and_source_escaped(site):
+    client = site({'page.spy': "one\n[[ raise ValueError('<b>boo</b>') ]]"}, debug=True)
+    answer = client.get('/page.spy')
+    assert answer.status == 500
+    assert 'page.spy:2' in answer.text
+    assert '&lt;b&gt;boo' in answer.text
+    assert '<b>' not in answer.text
+
+
+def test_cookies_survive_an_error_page_and_other_headers_do_not(site):
+    client = site({'page.spy': "[[.import name=cookie]][[ cookie.set('a', '1'); response.addHeader('X-A', '1'); 1/0 ]]"})
+    answer = client.get('/page.spy')
+    assert [cookie.name for cookie in answer.set_cookies] == ['a']
+    assert 'X-A' not in answer.headers
+
+
+def test_an_error_in_the_error_page_still_gives_an_answer(site):
+    client = site({'page.spy': "[[ error.setFileHandler('err.spi'); 1/0 ]]", 'err.spi': '[[ undefined ]]'})
+    assert client.get('/page.spy').status == 500
+
+
+def test_sys_exit_is_an_error_of_the_page(site):
+    assert site({'page.spy': '[[ import sys; sys.exit(3) ]]'}).get('/page.spy').status == 500
+
+
+def test_a_missing_module_names_the_module(site):
+    answer = site({'page.spy': '[[.import name=nosuch]]'}, debug=True).get('/page.spy')
+    assert answer.status == 500
+    assert 'nosuch' in answer.text
+
+
+@pytest.mark.parametrize('target', ['../../../../etc/passwd', '/etc/passwd', 'page.spy/../../x', r'a\..\b', 'x\0.spy',
+                                    'data.db', 'notes.txt', 'mod.py', 'part.spi'])
+def test_internal_redirects_reach_pages_of_the_site_only(site, target):
+    client = site({'page.spy': f"[[.import name=redirect]][[ redirect.internal(r'{target}') ]]",
+                   'data.db': '[[= 6*7 ]]', 'notes.txt': '[[= 6*7 ]]', 'mod.py': 'x = 1', 'part.spi': '[[= 6*7 ]]'})
+    answer = client.get('/page.spy')
+    assert answer.status in (403, 404)
+    assert '42' not in answer.text
+
+
+def test_a_symbolic_link_out_of_the_root_is_not_followed(site, tmp_path):
+    client = site({'page.spy': "[[.import name=include]][[ include.spyce('link.spi') ]]"})
+    (tmp_path / 'outside.spi').write_text('outside')
+    (client.app.root_path if hasattr(client.app, 'root_path') else __import__('pathlib').Path(client.app.root)
+     ).joinpath('link.spi').symlink_to(tmp_path / 'outside.spi')
+    answer = client.get('/page.spy')
+    assert answer.status == 500
+    assert 'outside' not in answer.text
+
+
+def test_a_page_that_redirects_to_itself_is_an_error(site):
+    answer = site({'page.spy': "[[.import name=redirect]][[ redirect.internal('page.spy') ]]"}, debug=True).get('/page.spy')
+    assert answer.status == 500
+    assert 'redirect' in answer.text
+
+
+def test_a_page_that_includes_itself_is_an_error(site):
+    answer = site({'page.spy': "[[.import name=include]][[ include.spyce('page.spy') ]]"}, debug=True).get('/page.spy')
+    assert answer.status == 500
+    assert 'within each other' in answer.text
+
+
+def test_a_parent_that_is_its_own_parent_is_an_error(site):
+    answer = site({'page.spy': '<spy:parent src="page.spy" />x'}, debug=True).get('/page.spy')
+    assert answer.status == 500
+
+
+def test_the_stack_is_right_again_after_a_failed_include(site):
+    client = site({'page.spy': "[[.import name=include]][[ try: { include.spyce('bad.spi') } except ZeroDivisionError: { pass } ]]"
+                               '[[= len(request.stack()) ]]', 'bad.spi': '[[ 1/0 ]]'})
+    assert client.get('/page.spy').text == '1\n'
+
+
+def test_a_capture_ends_when_the_captured_function_raises(site):
+    client = site({'page.spy': r"""
+        [[\
+        def f():
+            print('lost')
+            raise KeyError
+        try:
+            stdout.capture(f)
+        except KeyError:
+            pass
+        ]]kept"""})
+    assert client.get('/page.spy').text.strip() == 'kept'
+
+
+def test_pages_running_at_once_do_not_mix_their_prints(site):
+    client = site({'page.spy': r"""
+        [[\
+        name = request.get1('name')
+        barrier = response._api.getServerGlobals()['barrier']
+        for i in range(20):
+            print(name)
+            barrier.wait()
+        ]]"""}, globals={'barrier': threading.Barrier(4, timeout=10)})
+    answers = {}
+
+    def visit(name):
+        answers[name] = client.get('/page.spy', query={'name': name}).text.split()
+
+    threads = [threading.Thread(target=visit, args=(name,)) for name in 'abcd']
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == {name: [name] * 20 for name in 'abcd'}
+
+
+def test_flushed_output_is_followed_by_the_error_page(site):
+    answer = site({'page.spy': 'sent[[ response.flush() ]]lost[[ 1/0 ]]'}).get('/page.spy')
+    assert answer.text.startswith('sent')
+    assert 'lost' not in answer.text
+
+
+def test_a_memoized_lambda_runs_once_for_equal_arguments(site):
+    client = site({'page.spy': "[[ f = [[spy! n: [[ response._api.getServerGlobals()['ran'].append(n) ]]<[[= n ]]>]] ]]"
+                               "[[ f(1); f(1); f(True) ]][[= response._api.getServerGlobals()['ran'] ]]"},
+                  globals={'ran': []})
+    assert client.get('/page.spy').text.split() == ['<1>', '<1>', '<True>', '[1,', 'True]']
+
+
+def test_a_request_over_the_limits_is_answered_413(site):
+    client = site({'page.spy': "[[= request.post1('a') ]]"}, max_body_bytes=100)
+    assert client.post('/page.spy', data={'a': 'x' * 200}).status == 413
