@@ -91,6 +91,10 @@ class ContractStore(NativeStore):
             if entry.expires <= now:
                 return False
             idle, expires = slide or (entry.idle, entry.expires)
+            touch = getattr(self.store, 'touch', None)
+            if items is None and renewal is None and touch is not None:
+                touch(str(key), idle)
+                return True
             items = entry.items if items is None else items
             if renewal is None:
                 self._fill(session, items, entry.created, idle, expires)
@@ -176,7 +180,10 @@ class ContractStore(NativeStore):
                                     for name, value in session.items() if not is_bookkeeping(name)}
         now = self._clock()
         idle = float(session.get('_expires', 86400))
-        return Entry(items, float(session.get(CREATED, now)), idle, float(session.get(ENDS, now + idle)))
+        ends = float(session.get(ENDS, now + idle))
+        if hasattr(self.store, 'touch'):
+            ends = max(ends, now + 1)  # the store alone knows when it was touched, and is_expired() has said no
+        return Entry(items, float(session.get(CREATED, now)), idle, ends)
 
     def _fill(self, session: MutableMapping[str, Any], items: Items, created: float, idle: float,
               expires: float) -> None:

@@ -37,7 +37,7 @@ class Database:
     """
 
     def __init__(self, path: str) -> None:
-        """path: the file, made if it is not there. Raises StoreError if it is not a store of this version, or unsafe."""
+        """path: the file, made if it is not there. Raises StoreError if it is unsafe or no store."""
         self.path = path
         self._idle: deque[sqlite3.Connection] = deque()
         self._all: set[sqlite3.Connection] = set()
