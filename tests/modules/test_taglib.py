@@ -442,6 +442,15 @@ def test_what_is_no_library(server: Server, name: str | None, file: str | None, 
         server.tag_libraries.load(name, file, None, '/p.spy')
 
 
+def test_a_library_that_does_not_run_is_an_error_of_the_page(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*arguments: Any) -> Any:
+        compile('def x(:', 'bad.py', 'exec')
+
+    monkeypatch.setattr(server, 'loadModule', load)
+    with pytest.raises(TagError, match=r"'bad' cannot be loaded: SyntaxError: .*bad.py, line 1"):
+        server.tag_libraries.load('bad', None, None, '/p.spy')
+
+
 # -- the library core ---------------------------------------------------------------------------------------------
 
 @pytest.fixture
