@@ -23,6 +23,11 @@ class compress(spyceModule):
     def start(self) -> None:
         self._spaces: _SpaceFilter | None = None
 
+    def finish(self, theError: Any = None) -> None:
+        """Compaction ends with the page; gzip counts for the whole response."""
+        if self._spaces is not None:
+            self._spaces.on = False
+
     def init(self, gzip: int | None = None, spaces: object = None) -> None:
         """gzip: level from 1 (fast) to 9 (small), 0 or None for none; spaces: whether to compact white space."""
         if gzip:

@@ -28,6 +28,11 @@ class transform(spyceModule):
     def start(self) -> None:
         self._filter: _TransformFilter | None = None
 
+    def finish(self, theError: Any = None) -> None:
+        """The transforms of a page end with it: a parent template, or the page that includes it, has its own."""
+        if self._filter is not None:
+            self._filter.static = self._filter.expr = self._filter.dynamic = _identity
+
     def static(self, fn: Any = None) -> None:
         """Filter the text of the page."""
         self._installed().static = self.create(fn)

@@ -95,5 +95,14 @@ def test_spaces_can_be_turned_off() -> None:
     assert page.printed() == 'a b  c  d'
 
 
+def test_compaction_ends_with_its_page() -> None:
+    page = FakePage()
+    module = page.start(compress)
+    module.spaces()
+    module.finish()
+    page.output.writeStatic('a  b')
+    assert page.printed() == 'a  b'
+
+
 def test_without_options_nothing_changes() -> None:
     assert compacted('a  b', gzip=None) == 'a  b'

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from fake_page import FakePage
 from spyce.modules.transform import transform
+
+import spyce
+from spyce import sessions
+from spyce.testing import Client
 
 
 def shout(value: Any, **kwargs: Any) -> str:
@@ -14,6 +19,12 @@ def shout(value: Any, **kwargs: Any) -> str:
 
 def bold(value: Any, **kwargs: Any) -> str:
     return f'<b>{value}</b>'
+
+
+def site(folder: Path, **files: str) -> Client:
+    for name, text in files.items():
+        (folder / name.replace('_', '.')).write_text(text)
+    return Client(spyce.make_app(str(folder), session_store=sessions.MemoryStore(), debug=True))
 
 
 @pytest.fixture
@@ -104,6 +115,17 @@ def test_what_cannot_be_called_is_an_error(page: FakePage) -> None:
         page.start(transform).expr(5)
 
 
+def test_transforms_end_with_their_page(page: FakePage) -> None:
+    filters = page.start(transform)
+    for channel in (filters.static, filters.expr, filters.dynamic):
+        channel('silence')
+    filters.finish()
+    page.output.writeStatic('s')
+    page.output.writeExpr('e')
+    page.output.write('d')
+    assert page.printed() == 'sed'
+
+
 def test_encoding_as_functions(page: FakePage) -> None:
     filters = page.start(transform)
     assert filters.html_encode('<a href="x">&amp;') == '&lt;a href=&quot;x&quot;&gt;&amp;amp;'
@@ -111,6 +133,19 @@ def test_encoding_as_functions(page: FakePage) -> None:
     assert filters.html_encode(12) == '12'
     assert filters.url_encode('_.!~*()-AZaz09') == '_.!~*()-AZaz09'
     assert filters.url_encode('é%') == '%C3%A9%25'
+
+
+def test_a_page_finds_a_transform_in_a_file_beside_it(tmp_path: Path) -> None:
+    client = site(tmp_path, page_spy="[[.import name=transform]][[ transform.expr('filters:shout') ]][[= 'a' ]]",
+                  filters_py='def shout(value, **kwargs):\n    return value.upper()\n')
+    assert client.get('/page.spy').text == 'A\n'
+
+
+def test_a_parent_is_not_transformed_by_its_child(tmp_path: Path) -> None:
+    client = site(tmp_path, layout_spi='<p>[[= child._body ]]</p>',
+                  page_spy="[[.import name=transform]]<spy:parent src='layout.spi' />"
+                           "[[ transform.expr('html_encode') ]][[= '<' ]]")
+    assert client.get('/page.spy').text == '<p>&lt;\n</p>\n'
 
 
 def test_create_makes_a_function(page: FakePage) -> None:
