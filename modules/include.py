@@ -4,6 +4,8 @@ from __future__ import annotations
 from typing import Any
 
 from spyce.legacy.spyceModule import spyceModule
+from spyce.page import decode_source
+from spyce.page.highlight import STYLES, highlight
 from spyce.runtime.exceptions import SpyceError, spyceForbidden, spyceNotFound
 from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.paths import PathRefused, page_to_run, url_to_file
@@ -78,6 +80,22 @@ class include(spyceModule):
                 return stream.read()
         with open(path, encoding=server.config.encoding) as text:
             return text.read()
+
+    def spycecode(self, url: str | None = None, string: str | None = None, **styles: tuple[str, str]) -> str:
+        """Page source as coloured HTML, that of a page or the text `string` (manual: include.spycecode).
+
+        html, code, eval, directive, comment: what to put before and after each part of that kind.
+        """
+        if (url is None) == (string is None):
+            raise TypeError('include.spycecode() takes a url or a string')
+        unknown = styles.keys() - STYLES.keys()
+        if unknown:
+            raise TypeError(f'include.spycecode(): {", ".join(sorted(unknown))} is not one of {", ".join(STYLES)}')
+        if url is not None:
+            server = self._api.getServer()
+            with open(page_to_run(url, server.config.root, self._api.getStack()[-1]), 'rb') as file:
+                string = decode_source(file.read(), server.config.encoding, url)
+        return f'<pre class="spyce">{highlight(string or "", {**STYLES, **styles})}</pre>'
 
     def _load(self, url: str) -> LoadedPage:
         server = self._api.getServer()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from spyce import legacy
-from spyce.page import CompiledPage, PageCache, PageSource, compile_page, decode_source, read_file
+from spyce.page import CompiledPage, PageCache, PageSource, Signature, compile_page, decode_source, read_file
 from spyce.runtime import errors
 from spyce.runtime.context import living_servers
 from spyce.runtime.exceptions import (
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from spyce.config import Config
     from spyce.sessions.manager import SessionManager
 
+Files = list[tuple[str, Signature]]
+
 
 class spyceServer:
     """Everything that the requests of one site share. Frozen after start, but for its caches."""
@@ -54,7 +56,7 @@ class spyceServer:
         self.multiprocess = config.processes > 1
         self.site_imports = config.site_imports or SiteImports(lambda: (config.root, *config.path))
         self.tag_libraries = ServerTagLibraries(self)
-        self.spyce_cache = PageCache(check_mtime=config.check_mtime)
+        self.spyce_cache: PageCache[LoadedPage] = PageCache(check_mtime=config.check_mtime)
         self._locks: dict[str, Lock] = {}
         self._locks_guard = threading.Lock()
         living_servers.add(self)
@@ -100,9 +102,9 @@ class spyceServer:
 
         Raises spyceNotFound, spyceForbidden, PageSyntaxError.
         """
-        def load() -> tuple[LoadedPage, list[tuple[str, Any]]]:
+        def load() -> tuple[LoadedPage, Files]:
             text, stat = self._read(file)
-            files = [(file, stat)]
+            files: Files = [(file, stat)]
             page = self._compile(PageSource(text, file), signature, files)
             return page, files
 
@@ -115,17 +117,17 @@ class spyceServer:
 
     def load_string(self, source: str, signature: str = '') -> LoadedPage:
         """The compiled page source `source`."""
-        def load() -> tuple[LoadedPage, list[tuple[str, Any]]]:
-            files: list[tuple[str, Any]] = []
+        def load() -> tuple[LoadedPage, Files]:
+            files: Files = []
             return self._compile(PageSource(source, '<string>'), signature, files), files
 
         return self.spyce_cache.get(('string', source, signature), load)
 
-    def _read(self, file: str) -> tuple[str, Any]:
+    def _read(self, file: str) -> tuple[str, Signature]:
         data, stat = read_file(file)
         return decode_source(data, self.config.encoding, file), stat
 
-    def _compile(self, source: PageSource, signature: str, files: list[tuple[str, Any]]) -> LoadedPage:
+    def _compile(self, source: PageSource, signature: str, files: Files) -> LoadedPage:
         def read_include(url: str, current_file: str) -> PageSource:
             path = page_to_run(url, self.config.root, current_file)
             text, stat = self._read(path)
@@ -133,6 +135,8 @@ class spyceServer:
             return PageSource(text, path)
 
         compiled = compile_page(source, signature=signature, libraries=self.tag_libraries, read_include=read_include)
+        known = {file for file, _ in files}
+        files += [(file, Signature.of(os.stat(file))) for file in compiled.dependencies if file not in known]
         return LoadedPage(compiled, self._names)
 
     def _names(self, page: CompiledPage) -> dict[str, Any]:

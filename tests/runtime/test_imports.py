@@ -65,14 +65,16 @@ def test_a_module_that_appears_later_is_found(site):
 
 
 def test_the_names_of_2_1_are_importable_and_not_replaced_by_a_file_of_the_site(site):
-    client = site({'page.spy': '[[ import spyceLock, session, spyce ]][[= session.__name__ ]] [[= spyceLock.MultiLock.__name__ ]]',
+    client = site({'page.spy': '[[ import spyceLock, session, spyce ]]'
+                               '[[= session.__name__ ]] [[= spyceLock.MultiLock.__name__ ]]',
                    'session.py': 'raise RuntimeError', 'spyceLock.py': 'raise RuntimeError'})
     assert client.get('/page.spy').text == 'spyce.modules.session MultiLock\n'
 
 
 def test_objects_of_a_sites_own_classes_can_be_kept_in_a_session(site):
-    client = site({'page.spy': "[[.import name=session]][[ from shop import Item ]][[ if 'i' not in session: "
-                               "{ session.put('i', Item('tea')) } ]][[= session['i'].name ]] [[= isinstance(session['i'], Item) ]]",
+    client = site({'page.spy': "[[.import name=session]][[ from shop import Item ]]"
+                               "[[ if 'i' not in session: { session.put('i', Item('tea')) } ]]"
+                               "[[= session['i'].name ]] [[= isinstance(session['i'], Item) ]]",
                    'shop.py': 'class Item:\n    def __init__(self, name): self.name = name'})
     assert client.get('/page.spy').text == 'tea True\n'
     assert client.get('/page.spy').text == 'tea True\n'

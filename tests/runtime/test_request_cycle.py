@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,8 @@ def test_a_module_is_finished_with_the_error_of_the_page(site):
 def test_except_exception_does_not_swallow_the_end_of_a_page(site):
     client = site({
         'done.spy': 'a[[ try: { response.end() } except Exception: { ]]swallowed[[ } ]]b',
-        'redirect.spy': "[[.import name=redirect]][[ try: { redirect.internal('done.spy') } except Exception: { pass } ]]x"})
+        'redirect.spy': "[[.import name=redirect]]"
+                        "[[ try: { redirect.internal('done.spy') } except Exception: { pass } ]]x"})
     assert client.get('/done.spy').text == 'a'
     assert client.get('/redirect.spy').text == 'a'
 
@@ -47,7 +49,8 @@ def test_with_debug_an_error_page_shows_message_line_and_source_escaped(site):
 
 
 def test_cookies_survive_an_error_page_and_other_headers_do_not(site):
-    client = site({'page.spy': "[[.import name=cookie]][[ cookie.set('a', '1'); response.addHeader('X-A', '1'); 1/0 ]]"})
+    client = site({'page.spy': "[[.import name=cookie]]"
+                               "[[ cookie.set('a', '1'); response.addHeader('X-A', '1'); 1/0 ]]"})
     answer = client.get('/page.spy')
     assert [cookie.name for cookie in answer.set_cookies] == ['a']
     assert 'X-A' not in answer.headers
@@ -68,34 +71,47 @@ def test_a_missing_module_names_the_module(site):
     assert 'nosuch' in answer.text
 
 
-@pytest.mark.parametrize('target', ['../../../../etc/passwd', '/etc/passwd', 'page.spy/../../x', r'a\..\b', 'x\0.spy',
-                                    'data.db', 'notes.txt', 'mod.py', 'part.spi'])
+@pytest.mark.parametrize('target', ['../../../../etc/passwd', '/etc/passwd', 'page.spy/../../x', 'a\\..\\..\\b',
+                                    'x\0.spy', 'data.db', 'notes.txt', 'mod.py', 'part.spi'])
 def test_internal_redirects_reach_pages_of_the_site_only(site, target):
-    client = site({'page.spy': f"[[.import name=redirect]][[ redirect.internal(r'{target}') ]]",
+    client = site({'page.spy': "[[.import name=redirect]][[ redirect.internal(request.get1('to')) ]]",
                    'data.db': '[[= 6*7 ]]', 'notes.txt': '[[= 6*7 ]]', 'mod.py': 'x = 1', 'part.spi': '[[= 6*7 ]]'})
-    answer = client.get('/page.spy')
+    answer = client.get('/page.spy', query={'to': target})
     assert answer.status in (403, 404)
     assert '42' not in answer.text
+
+
+@pytest.mark.parametrize('use', ['include.spyce(to)', 'include.spyceStr(to)', 'include.dump(to)',
+                                 'error.setFileHandler(to)'])
+@pytest.mark.parametrize('target', ['../../../../etc/passwd', '/etc/passwd', 'page.spy/../../x', 'a\\..\\..\\b',
+                                    'x\0.spy', 'secret.db', '.hidden.spy/../secret.db'])
+def test_pages_and_files_are_included_from_within_the_site_only(site, use, target):
+    client = site({'page.spy': f"[[.import name=include]][[ to = request.get1('to') ]][[= {use} ]][[ 1/0 ]]",
+                   'secret.db': 'root:42'})
+    answer = client.get('/page.spy', query={'to': target})
+    assert answer.status == 500
+    assert 'root:' not in answer.text
 
 
 def test_a_symbolic_link_out_of_the_root_is_not_followed(site, tmp_path):
     client = site({'page.spy': "[[.import name=include]][[ include.spyce('link.spi') ]]"})
     (tmp_path / 'outside.spi').write_text('outside')
-    (client.app.root_path if hasattr(client.app, 'root_path') else __import__('pathlib').Path(client.app.root)
-     ).joinpath('link.spi').symlink_to(tmp_path / 'outside.spi')
+    (Path(client.app.root) / 'link.spi').symlink_to(tmp_path / 'outside.spi')
     answer = client.get('/page.spy')
     assert answer.status == 500
     assert 'outside' not in answer.text
 
 
 def test_a_page_that_redirects_to_itself_is_an_error(site):
-    answer = site({'page.spy': "[[.import name=redirect]][[ redirect.internal('page.spy') ]]"}, debug=True).get('/page.spy')
+    page = "[[.import name=redirect]][[ redirect.internal('page.spy') ]]"
+    answer = site({'page.spy': page}, debug=True).get('/page.spy')
     assert answer.status == 500
     assert 'redirect' in answer.text
 
 
 def test_a_page_that_includes_itself_is_an_error(site):
-    answer = site({'page.spy': "[[.import name=include]][[ include.spyce('page.spy') ]]"}, debug=True).get('/page.spy')
+    page = "[[.import name=include]][[ include.spyce('page.spy') ]]"
+    answer = site({'page.spy': page}, debug=True).get('/page.spy')
     assert answer.status == 500
     assert 'within each other' in answer.text
 
@@ -106,7 +122,8 @@ def test_a_parent_that_is_its_own_parent_is_an_error(site):
 
 
 def test_the_stack_is_right_again_after_a_failed_include(site):
-    client = site({'page.spy': "[[.import name=include]][[ try: { include.spyce('bad.spi') } except ZeroDivisionError: { pass } ]]"
+    client = site({'page.spy': "[[.import name=include]]"
+                               "[[ try: { include.spyce('bad.spi') } except ZeroDivisionError: { pass } ]]"
                                '[[= len(request.stack()) ]]', 'bad.spi': '[[ 1/0 ]]'})
     assert client.get('/page.spy').text == '1\n'
 
