@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_cookie, parse_options_header
-from werkzeug.wsgi import get_content_length, get_input_stream
+from werkzeug.wsgi import LimitedStream, get_content_length, get_input_stream
 
 from spyce.web.errors import BadRequest, RequestTooLarge
 from spyce.web.proxy import behind_proxy
@@ -30,6 +30,19 @@ class _OrderedPairs(MultiDict[str, Any]):
     def __init__(self, mapping: Any = None) -> None:
         super().__init__(mapping)
         self.pairs: list[tuple[str, Any]] = list(mapping or ())
+
+
+class _BoundedStream(LimitedStream):
+    """A body that ends by itself but was not announced with a length: it must not be longer than `limit` bytes."""
+
+    def __init__(self, stream: IO[bytes], limit: int) -> None:
+        super().__init__(stream, limit + 1, is_max=True)
+
+    def readinto(self, b: bytearray) -> int | None:  # type: ignore[override]
+        size = super().readinto(b)
+        if self.is_exhausted:
+            raise RequestEntityTooLarge()
+        return size
 
 
 class WebRequest:
@@ -163,17 +176,21 @@ class WebRequest:
 
     @cached_property
     def _cookies(self) -> Pairs:
-        header = str(self.environ.get('HTTP_COOKIE', '')).encode('latin-1', 'replace').decode('utf-8', 'replace')
-        parsed = parse_cookie(header, cls=_OrderedPairs)
+        text = str(self.environ.get('HTTP_COOKIE', '')).encode('latin-1', 'replace').decode('utf-8', 'replace')
+        # parse_cookie wants the bytes as latin-1, as WSGI has them, and fails if they are not UTF-8.
+        parsed = parse_cookie(text.encode().decode('latin-1'), cls=_OrderedPairs)
         assert isinstance(parsed, _OrderedPairs)
         return parsed.pairs
 
     @cached_property
     def _body(self) -> IO[bytes]:
         try:
-            return get_input_stream(self.environ, max_content_length=self.config.max_body_bytes)
+            stream = get_input_stream(self.environ, max_content_length=self.config.max_body_bytes)
         except RequestEntityTooLarge as error:
             raise self._body_too_large() from error
+        if self.environ.get('wsgi.input_terminated'):
+            return cast('IO[bytes]', _BoundedStream(self.environ['wsgi.input'], self.config.max_body_bytes))
+        return stream
 
     @cached_property
     def _form(self) -> tuple[Pairs, list[tuple[str, Upload]]]:

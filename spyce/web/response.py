@@ -29,6 +29,8 @@ class WebResponse(ReturnCodes):
 
     returncode: HTTP status, to be set with setReturnCode.  headers: list of (name, value), without the content
     type.  headers_sent: whether it is too late to change them.  isCancelled: whether the client has gone away.
+    body_encoders: called in order with the whole body, as bytes, of a page that was not flushed; each gives what to
+    send instead, and may add headers.
     """
 
     def __init__(self, start_response: StartResponse, request: WebRequest, config: Config) -> None:
@@ -37,6 +39,7 @@ class WebResponse(ReturnCodes):
         self.headers_sent = False
         self.isCancelled = False
         self.content_type = 'text/html'
+        self.body_encoders: list[Callable[[bytes], bytes]] = []
         self._start_response = start_response
         self._request = request
         self._config = config
@@ -173,6 +176,9 @@ class WebResponse(ReturnCodes):
             return self.close()
         self._closed = True
         data = self._take()
+        if self._may_have_body():
+            for encode in self.body_encoders:
+                data = encode(data)
         self._start([('Content-Length', str(len(data)))] if self._may_have_body() else [])
         if data and self._has_body():
             self._body = [data]
