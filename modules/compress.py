@@ -79,7 +79,7 @@ class _GzipEncoder:
         return gzip.compress(body, self._level, mtime=0)
 
 
-class _SpaceFilter(Filter):
+class _SpaceFilter(Filter):  # type: ignore[misc, unused-ignore]  # untyped in checks of the source tree
     """Compacts text as it passes; what one fragment ends with counts for the next."""
 
     _PIECE = re.compile(r'<(?P<slash>/?)(?P<tag>pre|textarea|script|style)\b|[ \t\r\n\f\v]+', re.IGNORECASE)

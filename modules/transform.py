@@ -97,7 +97,7 @@ def _composed(parts: list[Transform]) -> Transform:
     return composed
 
 
-class _TransformFilter(Filter):
+class _TransformFilter(Filter):  # type: ignore[misc, unused-ignore]  # untyped in checks of the source tree
     """Applies the three transforms of a page."""
 
     static: Transform = staticmethod(_identity)
