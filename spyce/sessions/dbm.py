@@ -36,9 +36,14 @@ class DbmStore(DirectStore):
         """dir: a folder that exists; used from the first use on, or check(). clock, codec: see DirectStore."""
         super().__init__(clock, codec)
         self.dir = os.fspath(dir)
-        self.folder = os.path.join(os.path.abspath(self.dir), SUBFOLDER)
+        self.folder = ''
         self._opening = threading.Lock()
         self._opened: tuple[Database, SessionLocks] | None = None
+        self.settle_in(os.getcwd())
+
+    def settle_in(self, base: str) -> None:
+        """Take a relative `dir` as relative to `base`: a config file's folder, where __init__ took the current one."""
+        self.folder = os.path.join(os.path.abspath(os.path.join(base, self.dir)), SUBFOLDER)
 
     def __repr__(self) -> str:
         return f'DbmStore({self.dir!r})'

@@ -64,7 +64,8 @@ class SessionLocks:
     @staticmethod
     def in_file(path: str) -> SessionLocks:
         """The locks in this file: one object a file and process, since openings of it do not know each other."""
-        path = os.path.realpath(path)
+        folder, name = os.path.split(os.path.abspath(path))
+        path = os.path.join(os.path.realpath(folder), name)
         with _by_path_mutex:
             locks = _by_path.get(path)
             if locks is None or locks._shared is None or not locks._shared.is_current():

@@ -10,7 +10,6 @@ import os
 import struct
 import sys
 import threading
-from typing import Any
 
 from spyce.sessions.private import open_private_file
 
@@ -74,7 +73,7 @@ class RangeLockFile:
     def is_current(self) -> bool:
         """Whether the file that is open is still the one at its path."""
         try:
-            there: Any = os.stat(self.path)
+            there = os.lstat(self.path)
         except OSError:
             return False
         ours = os.fstat(self._fd)

@@ -63,7 +63,7 @@ class Changes:
         return bool(self.put or self.deleted)
 
     def applied_to(self, items: Items) -> dict[str, Packed]:
-        """The items with these changes; new names come last."""
+        """The items with these changes; new names come last, as do those deleted and put again."""
         result = {name: packed for name, packed in items.items() if name not in self.deleted}
         result.update(self.put)
         return result
@@ -194,7 +194,7 @@ class SessionValues:
                 packed = pack(name, self._objects[name], self._codec, self._keeps_live)
                 if packed != self._dumps[name]:
                     put[name] = packed
-        return Changes(put, frozenset(self._deleted - put.keys()))
+        return Changes(put, frozenset(self._deleted))
 
     def is_changed(self, name: str) -> bool:
         """Whether this request put `name`, or deleted it."""

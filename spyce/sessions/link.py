@@ -1,0 +1,220 @@
+"""What ties a request to its session in the store: the ids sent, the entry found, its lock."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from spyce.sessions.errors import SessionLocked
+from spyce.sessions.ids import is_well_formed, new_id
+from spyce.sessions.locking import Key
+from spyce.sessions.native import Entry, Pointer, Releasable
+from spyce.sessions.values import Items, Packed, check_size
+
+if TYPE_CHECKING:
+    from spyce.sessions.manager import SessionManager
+
+log = logging.getLogger('spyce.session')
+
+MOST_COOKIES = 4
+"""Ids tried of one request: a browser may hold cookies of several paths, a hostile client any number."""
+
+GRACE = 30.0
+"""Seconds, beyond the longest wait for a lock, that an id replaced by regenerate() is remembered."""
+
+SLIDE_PART = 10
+"""The expiry is moved when it would move by this part of the idle time, not at every use."""
+
+Change = Callable[[Items], dict[str, Packed]]
+
+
+class StoreLink:
+    """The session of one request as far as the store is concerned. No entry: the visitor has no session (yet)."""
+
+    def __init__(self, manager: SessionManager, sent: Sequence[str], arrived: float) -> None:
+        """sent: the ids that the client sent; arrived: when the request came."""
+        self._manager = manager
+        self._sent = sent
+        self._arrived = arrived
+        self._lock: Releasable | None = None
+        self.expire = manager.options.session_expire
+        self.slid = False
+        self.is_replaced = False  # the id sent was replaced before this request arrived: nothing may come of it
+        self.forget()
+
+    def forget(self) -> None:
+        """There is no session; the next one is another."""
+        self.entry: Entry | None = None
+        self.id = ''
+        self.next_id = ''  # replaces `id` when the session is stored
+        self.found_id = ''  # what the client sent
+        self.is_retired = False  # found by an id that regenerate() has replaced since this request arrived
+        self._key: Key = 0
+
+    @property
+    def candidates(self) -> list[str]:
+        """The ids sent that could be ours: few, each once."""
+        return [sessionid for sessionid in dict.fromkeys(self._sent) if is_well_formed(sessionid)][:MOST_COOKIES]
+
+    @property
+    def label(self) -> str:
+        """What a log line calls the session."""
+        return self._manager.fingerprint(self.found_id or self.id)
+
+    # Finding
+
+    def find(self, locked: bool) -> None:
+        """Look for the first id sent that the store knows, and lock its session if `locked`. Raises SessionLocked."""
+        for sessionid in self.candidates:
+            found = self._fetch_locked(sessionid) if locked else self._fetch(sessionid)
+            if found is None:
+                continue
+            self._key, self.entry = found[0].key, found[1]
+            self.id = self.found_id = sessionid
+            self.is_retired = found[0].retired is not None
+            self.is_replaced = False
+            return
+
+    def _fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
+        found = self._manager.native.fetch(sessionid)
+        return found if found is not None and self._may_follow(found[0]) and self._is_alive(found[1]) else None
+
+    def _fetch_locked(self, sessionid: str) -> tuple[Pointer, Entry] | None:
+        pointer = self._manager.native.resolve(sessionid)
+        while pointer is not None and self._may_follow(pointer):
+            self._acquire(pointer.key, sessionid)
+            found = None
+            try:
+                found = self._fetch(sessionid)  # what there is now that nobody else can change it
+            finally:
+                if found is None or found[0].key != pointer.key:
+                    self.unlock()
+            if found is None or found[0].key == pointer.key:
+                return found
+            pointer = found[0]
+        return None
+
+    def _may_follow(self, pointer: Pointer) -> bool:
+        """Whether this request may use the id: it is current, or was when the request arrived."""
+        if pointer.retired is None or pointer.until is None:
+            return True
+        if self._manager.clock() > pointer.until:
+            return False
+        self.is_replaced = self._arrived > pointer.retired
+        return not self.is_replaced
+
+    def _is_alive(self, entry: Entry) -> bool:
+        now = self._manager.clock()
+        return now < entry.expires and now - entry.created < self._manager.options.session_lifetime
+
+    # Locking
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether this request holds the lock of its session."""
+        return self._lock is not None
+
+    def lock_unchanged(self) -> bool:
+        """Lock the session, unless it is not any more what was read: then False."""
+        if self.entry is None:
+            return True
+        self._acquire(self._key, self.id)
+        stored = None
+        try:
+            stored = self._manager.native.read(self._key)
+        finally:
+            if stored is None or stored.items != self.entry.items:
+                self.unlock()
+        return self.is_locked
+
+    def unlock(self) -> None:
+        """Let other requests in; again does nothing."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    def _acquire(self, key: Key, sessionid: str) -> None:
+        options = self._manager.options
+        try:
+            self._lock = self._manager.native.lock(key, options.session_lock_timeout, options.lock_waiters)
+        except SessionLocked as error:
+            log.warning('session %s: %s', self._manager.fingerprint(sessionid), error)
+            raise
+
+    # Storing
+
+    def create(self, items: dict[str, Packed]) -> bool:
+        """Store a new session; False if the id sent was replaced, when a new one would take the place of the right one.
+
+        Raises SessionTooLarge.
+        """
+        if self.is_replaced:
+            log.warning('session %s: the request came with an id that regenerate() has replaced; what it put is not '
+                        'kept', self._manager.fingerprint(self.candidates[0]))
+            return False
+        options = self._manager.options
+        check_size(items, options.session_max_bytes)
+        now = self._manager.clock()
+        entry = Entry(items, now, self.expire, now + min(self.expire, options.session_lifetime))
+        sessionid = self.next_id or new_id()
+        self._key = self._manager.native.create(sessionid, items, created=now, idle=entry.idle, expires=entry.expires)
+        self.entry, self.id, self.next_id = entry, sessionid, ''
+        return True
+
+    def change(self, change: Change) -> bool:
+        """Store what `change` makes of the items stored now, under next_id if there is one.
+
+        False if the session has ended. Raises SessionTooLarge, SessionLocked.
+        """
+        if self.is_locked:
+            done = self._change_entry(self.entry, change)
+        else:
+            self._acquire(self._key, self.id)
+            try:
+                done = self._change_entry(self._manager.native.read(self._key), change)
+            finally:
+                self.unlock()
+        if not done:
+            log.warning('session %s ended while a request used it; what that request put is not kept', self.label)
+        return done
+
+    def touch(self) -> None:
+        """The session was used: move its expiry, if that is due."""
+        if self.entry is not None and self._slide(self.entry) is not None:
+            self._update(self.entry, None)
+
+    def remove(self) -> None:
+        """Remove the session, with all ids that lead to it."""
+        try:
+            if self.entry is not None:
+                self._manager.native.remove(self._key)
+        finally:
+            self.unlock()
+
+    def _change_entry(self, entry: Entry | None, change: Change) -> bool:
+        if entry is None or not self._is_alive(entry):
+            return False
+        items = change(entry.items)
+        check_size(items, self._manager.options.session_max_bytes)
+        return self._update(entry, items)
+
+    def _update(self, entry: Entry, items: dict[str, Packed] | None) -> bool:
+        now = self._manager.clock()
+        slide = self._slide(entry)
+        until = now + self._manager.options.session_lock_timeout + GRACE
+        renewal = (self.next_id, until) if self.next_id else None
+        if not self._manager.native.update(self._key, items, now=now, slide=slide, renewal=renewal):
+            return False
+        idle, expires = slide or (entry.idle, entry.expires)
+        self.entry = Entry(entry.items if items is None else items, entry.created, idle, expires)
+        self.slid = self.slid or slide is not None
+        if renewal is not None:
+            self.id, self.next_id, self.is_retired = self.next_id, '', False
+            if isinstance(self._key, str):
+                self._key = self.id  # a store in which the id is the key
+        return True
+
+    def _slide(self, entry: Entry) -> tuple[float, float] | None:
+        """The new idle time and expiry, if they differ enough from the stored ones to be worth a write."""
+        expires = min(self._manager.clock() + self.expire, entry.created + self._manager.options.session_lifetime)
+        return (self.expire, expires) if abs(expires - entry.expires) * SLIDE_PART >= self.expire else None

@@ -1,0 +1,201 @@
+"""DbmStore: what it survives, and what it refuses."""
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from spyce.sessions import DbmStore, StoreError
+
+from .conftest import Clock, Site, cookies
+
+WRITER = """
+import sys, threading
+from spyce.sessions import DbmStore, SessionManager, SessionOptions
+folder, ids = sys.argv[1], sys.argv[2:]
+manager = SessionManager(SessionOptions(session_store=DbmStore(folder)), create_lock=lambda name: threading.Lock())
+def work(sessionid):
+    while True:
+        session = manager.request_session([('sessionid', sessionid)], secure=False)
+        session['n'] = session['n'] + 1
+        session['padding'] = 'x' * 5000
+        session.finish()
+        sys.stdout.write(f'{sessionid} {session["n"]}\\n')
+        sys.stdout.flush()
+for sessionid in ids:
+    threading.Thread(target=work, args=(sessionid,)).start()
+"""
+
+
+@pytest.fixture
+def dbm(tmp_path: Path, clock: Clock) -> DbmStore:
+    return DbmStore(tmp_path, clock)
+
+
+def test_sessions_are_there_when_the_store_is_opened_again(tmp_path: Path, clock: Clock) -> None:
+    first = DbmStore(tmp_path, clock)
+    sessionid = Site(first, clock).visit(n=1)
+    first.close()
+    second = DbmStore(tmp_path, clock)
+    assert Site(second, clock).stored(sessionid) == {'n': 1}
+    second.close()
+
+
+def test_kill_9_loses_no_acknowledged_put(tmp_path: Path) -> None:
+    store = DbmStore(tmp_path)
+    site = Site(store, time.time)  # type: ignore[arg-type]
+    ids = [site.visit(n=0) for _ in range(3)]
+    for _ in range(4):
+        writer = subprocess.Popen([sys.executable, '-c', WRITER, str(tmp_path), *ids], text=True,
+                                  stdout=subprocess.PIPE)
+        assert writer.stdout is not None
+        lines = [writer.stdout.readline() for _ in range(40)]
+        writer.kill()
+        lines += writer.communicate()[0].splitlines(keepends=True)
+        acknowledged = {sessionid: int(count) for sessionid, count in
+                        (line.split() for line in lines if line.endswith('\n'))}
+        for sessionid, count in acknowledged.items():
+            assert site.stored(sessionid)['n'] in (count, count + 1)  # one more may have been stored, unsaid
+    store.close()
+
+
+def test_files_are_private(dbm: DbmStore) -> None:
+    previous = os.umask(0)
+    try:
+        dbm.check()
+        Site(dbm, Clock()).visit(n=1)
+    finally:
+        os.umask(previous)
+    modes = {name: stat.S_IMODE(os.stat(os.path.join(dbm.folder, name)).st_mode) for name in os.listdir(dbm.folder)}
+    assert stat.S_IMODE(os.stat(dbm.folder).st_mode) == 0o700
+    assert set(modes) >= {'lock', 'sessions.db', 'sessions.db-wal', 'sessions.db-shm'}
+    assert set(modes.values()) == {0o600}
+    dbm.close()
+
+
+def test_making_a_store_touches_no_disk(dbm: DbmStore) -> None:
+    assert not os.path.exists(dbm.folder)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match='cannot be made: No such file or directory'):
+        DbmStore(tmp_path / 'missing').check()
+
+
+def test_a_planted_link_in_place_of_the_folder(dbm: DbmStore, tmp_path: Path) -> None:
+    (tmp_path / 'elsewhere').mkdir(mode=0o700)
+    os.symlink(tmp_path / 'elsewhere', dbm.folder)
+    with pytest.raises(StoreError, match='this is a link, not a folder'):
+        dbm.check()
+
+
+def test_a_folder_that_others_may_enter(dbm: DbmStore) -> None:
+    os.mkdir(dbm.folder)
+    os.chmod(dbm.folder, 0o755)
+    with pytest.raises(StoreError, match=r'mode 0755.*chmod 0700'):
+        dbm.check()
+
+
+@pytest.mark.parametrize('name', ['sessions.db', 'sessions.db-wal', 'sessions.db-shm', 'lock'])
+@pytest.mark.parametrize('kind', ['link', 'hard link', 'open to others', 'folder'])
+def test_planted_files_are_refused(dbm: DbmStore, tmp_path: Path, name: str, kind: str) -> None:
+    os.mkdir(dbm.folder, 0o700)
+    victim = tmp_path / 'victim'
+    victim.write_bytes(b'')
+    victim.chmod(0o600)
+    planted = os.path.join(dbm.folder, name)
+    if kind == 'link':
+        os.symlink(victim, planted)
+    elif kind == 'hard link':
+        os.link(victim, planted)
+    elif kind == 'folder':
+        os.mkdir(planted)
+    else:
+        Path(planted).write_bytes(b'')
+        os.chmod(planted, 0o644)
+    with pytest.raises(StoreError, match=name):
+        dbm.check()
+    assert victim.read_bytes() == b''
+
+
+def test_a_folder_of_another_user(dbm: DbmStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkdir(dbm.folder, 0o700)
+    monkeypatch.setattr(os, 'geteuid', lambda: os.getuid() + 1)
+    with pytest.raises(StoreError, match='belongs to user'):
+        dbm.check()
+
+
+def plant(dbm: DbmStore, *statements: str) -> None:
+    os.mkdir(dbm.folder, 0o700)
+    path = os.path.join(dbm.folder, 'sessions.db')
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_a_database_of_another_program(dbm: DbmStore) -> None:
+    plant(dbm, 'CREATE TABLE theirs (x)', 'INSERT INTO theirs VALUES (1)')
+    with pytest.raises(StoreError, match='a database of another program'):
+        dbm.check()
+
+
+def test_a_store_of_a_later_version(dbm: DbmStore) -> None:
+    dbm.check()
+    dbm.close()
+    connection = sqlite3.connect(os.path.join(dbm.folder, 'sessions.db'))
+    connection.execute('PRAGMA user_version=99')
+    connection.close()
+    with pytest.raises(StoreError, match='version 99, and this program knows version 1'):
+        dbm.check()
+
+
+def test_garbage_in_place_of_the_database(dbm: DbmStore) -> None:
+    os.mkdir(dbm.folder, 0o700)
+    path = os.path.join(dbm.folder, 'sessions.db')
+    Path(path).write_bytes(b'garbage' * 1000)
+    os.chmod(path, 0o600)
+    with pytest.raises(StoreError, match='cannot be used: file is not a database'):
+        dbm.check()
+    assert Path(path).read_bytes() == b'garbage' * 1000
+
+
+def test_a_configured_store_is_checked_at_start(tmp_path: Path, clock: Clock) -> None:
+    with pytest.raises(StoreError):
+        Site(DbmStore(tmp_path / 'missing'), clock).manager.check()
+
+
+@pytest.mark.parametrize('value', [b'', b'garbage', b'\x80\x05]q\x00.', b'cposix\nsystem\n'])
+def test_an_unreadable_entry_is_one_lost_session(dbm: DbmStore, clock: Clock, value: bytes,
+                                                caplog: pytest.LogCaptureFixture) -> None:
+    site = Site(dbm, clock)
+    broken, whole = site.visit(n=1), site.visit(n=2)
+    pointer = dbm.resolve(broken)
+    assert pointer is not None
+    dbm._database.execute('UPDATE entries SET value = ? WHERE key = ?', (value, pointer.key))
+    session = site.request(broken)
+    assert session.get('n') is None
+    session['n'] = 3
+    assert cookies(session.finish()) and session.sessionid != broken
+    assert site.stored(whole) == {'n': 2}
+    assert 'counts as lost' in caplog.text and broken not in caplog.text
+    dbm.close()
+
+
+def test_threads_that_end_leave_no_connection_open(dbm: DbmStore, clock: Clock) -> None:
+    site = Site(dbm, clock)
+    for _ in range(5):
+        thread = threading.Thread(target=site.visit, kwargs={'n': 1})
+        thread.start()
+        thread.join()
+    assert len(dbm._database._idle) == 1
+    dbm.close()
