@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_page import FakePage
 from spyce.modules.compress import compress
+
+import spyce
+from spyce import sessions
+from spyce.testing import Client
 
 
 def encoded(accept: str | None, *levels: int) -> tuple[bytes, list[tuple[str, str]]]:
@@ -106,3 +111,20 @@ def test_compaction_ends_with_its_page() -> None:
 
 def test_without_options_nothing_changes() -> None:
     assert compacted('a  b', gzip=None) == 'a  b'
+
+
+def test_a_page_is_sent_gzipped(tmp_path: Path) -> None:
+    (tmp_path / 'page.spy').write_text("[[.import name=compress args='gzip=9']]hello\n")
+    client = Client(spyce.make_app(str(tmp_path), session_store=sessions.MemoryStore()))
+    answer = client.get('/page.spy', headers={'Accept-Encoding': 'gzip'})
+    assert gzip.decompress(answer.body) == b'hello\n'
+    assert answer.headers['Content-Encoding'] == 'gzip'
+    assert answer.headers['Content-Length'] == str(len(answer.body))
+    assert client.get('/page.spy').text == 'hello\n'
+
+
+def test_a_flushed_page_is_not_gzipped(tmp_path: Path) -> None:
+    (tmp_path / 'page.spy').write_text("[[.import name=compress args='gzip=9']]a[[ response.flush() ]]b\n")
+    client = Client(spyce.make_app(str(tmp_path), session_store=sessions.MemoryStore()))
+    answer = client.get('/page.spy', headers={'Accept-Encoding': 'gzip'})
+    assert answer.text == 'ab\n' and 'Content-Encoding' not in answer.headers
