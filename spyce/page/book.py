@@ -6,9 +6,10 @@ LineMap.locate finds these again.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from spyce.page.errors import PageSyntaxError
 from spyce.page.source import PageSource, normalize_newlines
@@ -29,6 +30,13 @@ class LineMap:
         return file, first_line + line - first
 
 
+def byte_columns(line: str) -> list[int] | None:
+    """For each character of a line, and its end, the UTF-8 bytes before it; None if each character is one byte."""
+    if line.isascii():
+        return None
+    return list(accumulate((len(char.encode('utf-8', 'replace')) for char in line), initial=0))
+
+
 class Book:
     """See the module.  Offsets are indices into `text`."""
 
@@ -38,6 +46,7 @@ class Book:
         self._bases: list[int] = []
         self._first_rows: list[int] = []
         self._line_starts: list[int] = []
+        self._widths: dict[int, list[int] | None] = {}
 
     def add(self, source: PageSource, *, final_newline: bool) -> tuple[int, int]:
         """Append a source.
@@ -66,10 +75,17 @@ class Book:
     def position(self, offset: int) -> tuple[int, int]:
         """Line number for the code object and column (from 0, in UTF-8 bytes) of an offset."""
         row = self.row(offset)
-        start = self._line_starts[row]
-        before = self.text[start:offset]
-        column = offset - start if before.isascii() else len(before.encode('utf-8', 'replace'))
+        column = offset - self._line_starts[row]
+        widths = self._byte_columns(row)
+        if widths:
+            column = widths[min(column, len(widths) - 1)]
         return row + self._sources[0].first_line, column + self._indent(row)
+
+    def _byte_columns(self, row: int) -> list[int] | None:
+        """For each character of a row, and its end, the bytes before it; None if these are as many as characters."""
+        if row not in self._widths:
+            self._widths[row] = byte_columns(self.line_text(row))
+        return self._widths[row]
 
     def place(self, offset: int) -> tuple[str, int, int]:
         """File, line and column (both from 1, in characters) of an offset."""
@@ -82,9 +98,9 @@ class Book:
     def offset(self, line: int, byte_column: int) -> int:
         """The offset of a position that the Python compiler names: what position() gives, backwards."""
         row = min(max(line - self._sources[0].first_line, 0), len(self._line_starts) - 1)
-        start = self._line_starts[row]
-        raw = self.line_text(row).encode('utf-8', 'replace')
-        return start + len(raw[:max(0, byte_column - self._indent(row))].decode('utf-8', 'ignore'))
+        column = max(0, byte_column - self._indent(row))
+        widths = self._byte_columns(row)
+        return self._line_starts[row] + (bisect_left(widths, column) if widths else column)
 
     def line_text(self, row: int) -> str:
         """The text of a row without its newline."""

@@ -138,7 +138,8 @@ class _Generator:
         out.glue('_spyceStr = _spyceOutput.text', unit.start)
         for name, arguments, at in unit.hoisted:
             closing = '\n)' if '#' in arguments.text else ')'
-            out.mixed(Mapped.at(f'{name}.init(', at), arguments, Mapped.at(closing, at))
+            end = arguments.offset(len(arguments.text)) if arguments.text else at
+            out.mixed(Mapped.at(f'{name}.init(', at), arguments, Mapped.at(closing, end))
         for use in unit.initial.values():
             self._load(use, unit.start)
 
@@ -174,7 +175,8 @@ class _Generator:
         if element.call:
             at = element.code.offsets[0]
             closing = '\n)' if '#' in element.code.text else ')'
-            self.out.mixed(Mapped.at('_spyceOutput.writeExpr(', at), element.code, Mapped.at(closing, at))
+            self.out.mixed(Mapped.at('_spyceOutput.writeExpr(', at), element.code,
+                           Mapped.at(closing, element.code.offsets[-1]))
         else:
             self.out.expression(element.code)
             self._value = element

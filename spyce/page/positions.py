@@ -5,16 +5,20 @@ page's file name.
 """
 
 import ast
+import functools
 import re
 import threading
 import types
 import warnings
+from bisect import bisect_left
+from typing import Any
 
-from spyce.page.book import Book
+from spyce.page.book import Book, byte_columns
 from spyce.page.codegen import Writer
 from spyce.page.errors import PlacedError
 
 _LINE_NUMBER = re.compile(r'\b(on line|at line) (\d+)')
+_PLACELESS = frozenset(['ctx', 'op', 'ops', 'id', 'attr', 'arg', 'kind', 'type_comment'])
 _warnings_lock = threading.Lock()
 
 
@@ -27,40 +31,44 @@ class _Text:
         self._offsets = writer.offsets
         self._ascii = self.text.isascii()
         self._starts = [0, *(match.end() for match in re.finditer('\n', self.text))]
+        self._lines = len(self._starts) - 1
+        self._widths: dict[int, list[int] | None] = {}
         self._positions: dict[int, tuple[int, int]] = {}
 
     def index(self, line: int, byte_column: int) -> int:
         """Index into the text of a position of an ast node."""
-        line = min(max(line, 1), len(self._starts))
+        # Python 3.10 and 3.11 give some parts of f-strings positions outside the text.
+        if not 0 < line <= self._lines:
+            line = 1
         start = self._starts[line - 1]
         if not self._ascii:
-            end = self._starts[line] if line < len(self._starts) else len(self.text)
-            prefix = self.text[start:end].encode('utf-8', 'replace')[:byte_column]
-            byte_column = len(prefix.decode('utf-8', 'ignore'))
-        return min(max(start + byte_column, 0), len(self._offsets) - 1)
+            if line not in self._widths:
+                self._widths[line] = byte_columns(self.text[start:self._starts[line]])
+            widths = self._widths[line]
+            if widths:
+                byte_column = bisect_left(widths, byte_column)
+        index = start + byte_column
+        return index if 0 <= index < len(self._offsets) else start
 
     def offset(self, line: int, column: int) -> int:
         """The book's offset of a position that a SyntaxError names (column from 0, in characters)."""
-        line = min(max(line, 1), len(self._starts))
-        index = self._starts[line - 1] + max(column, 0)
-        end = self._starts[line] - 1 if line < len(self._starts) else len(self.text) - 1
-        return self._offsets[min(index, end, len(self._offsets) - 1)]
+        line = min(max(line, 1), self._lines)
+        return self._offsets[min(self._starts[line - 1] + max(column, 0), self._starts[line] - 1)]
 
     def line_offset(self, line: int) -> int:
         """The book's offset of the first character of a generated line that is no indentation."""
-        start = self._starts[min(max(line, 1), len(self._starts)) - 1]
-        while start < len(self.text) - 1 and self.text[start] in ' \t':
+        start = self._starts[min(max(line, 1), self._lines) - 1]
+        while self.text[start] in ' \t':
             start += 1
-        return self._offsets[min(start, len(self._offsets) - 1)]
+        return self._offsets[start]
 
-    def position(self, index: int) -> tuple[int, int]:
-        return self._position(self._offsets[index])
+    def position(self, line: int, byte_column: int, back: int = 0) -> tuple[int, int]:
+        """The place in the page of a position of an ast node.
 
-    def end_position(self, index: int) -> tuple[int, int]:
-        """The position just behind the character at an index."""
-        return self._position(self._offsets[index] + 1)
-
-    def _position(self, offset: int) -> tuple[int, int]:
+        :param back: 1 for the end of a node: the place just behind its last character.
+        """
+        index = self.index(line, byte_column)
+        offset = self._offsets[index - back if index else 0] + back
         found = self._positions.get(offset)
         if found is None:
             found = self._positions[offset] = self.book.position(offset)
@@ -134,25 +142,27 @@ def _compile(tree: ast.Module, text: _Text, file: str) -> types.CodeType:
 
 def _move(tree: ast.Module, text: _Text) -> None:
     """Move every node to its place in the page."""
-    stack: list[ast.AST] = [tree]
-    index, position, end_position = text.index, text.position, text.end_position
+    stack: list[Any] = [tree]
+    position, fields = text.position, _fields
     while stack:
         node = stack.pop()
-        for name in node._fields:
+        for name in fields(type(node)):
             value = getattr(node, name, None)
-            if isinstance(value, ast.AST):
+            if isinstance(value, list):
+                stack += value
+            elif isinstance(value, ast.AST):
                 stack.append(value)
-            elif isinstance(value, list):
-                stack.extend(item for item in value if isinstance(item, ast.AST))
-        line = getattr(node, 'lineno', None)
-        if line is None:
-            continue
-        begin = index(line, node.col_offset)  # type: ignore[attr-defined]
-        end = index(node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
-        start = position(begin)
-        stop = max(start, end_position(max(begin, end - 1)))
-        node.lineno, node.col_offset = start  # type: ignore[attr-defined]
-        node.end_lineno, node.end_col_offset = stop  # type: ignore[attr-defined]
+        if 'lineno' in getattr(node, '__dict__', ()):
+            start = position(node.lineno, node.col_offset)
+            stop = position(node.end_lineno, node.end_col_offset, 1)
+            node.lineno, node.col_offset = start
+            node.end_lineno, node.end_col_offset = stop if stop > start else start
+
+
+@functools.cache
+def _fields(kind: type) -> tuple[str, ...]:
+    """The fields of a node that may hold nodes with a place."""
+    return tuple(name for name in getattr(kind, '_fields', ()) if name not in _PLACELESS)
 
 
 def _warn(places: set[tuple[str, int, type[Warning]]], book: Book) -> None:

@@ -1,7 +1,10 @@
 """A tiny runtime for compiled pages: just enough to see what they print."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
+
+from tag_library import Taglib
 
 from spyce.page import CompiledPage, PageSource, TagLibraries, compile_page
 
@@ -47,15 +50,13 @@ def execute(page: CompiledPage, output: Output, names: Mapping[str, Any], *argum
     namespace: dict[str, Any] = {'__name__': 'page'}
     exec(page.code, namespace)
 
-    def write(*values: object, end: str = '\n') -> None:
+    def write(*values: object, end: str = '\n', file: Any = None) -> None:
         output.write(' '.join(map(str, values)) + end)
 
     namespace.update(_spyceOutput=output, _spyceLambdas=page.lambdas, spylambda=Lambdas(output, names),
                      spyceDone=Done, response=output, print=write, **names)
-    try:
+    with contextlib.suppress(Done):
         namespace['spyceImpl']().spyceProcess(*arguments, **named)
-    except Done:
-        pass
 
 
 def compiled(text: str, **options: Any) -> CompiledPage:
@@ -71,6 +72,8 @@ def run(text: str, *, slow: bool = False, libraries: TagLibraries | None = None,
         return PageSource(includes[url], '/site/' + url)
 
     output = Output(slow)
+    if libraries is not None:
+        names.setdefault('taglib', Taglib(output))
     page = compiled(text, libraries=libraries, read_include=include)
     execute(page, output, names)
     return ''.join(output.parts)
