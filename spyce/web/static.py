@@ -70,8 +70,7 @@ def content_type(file: str, config: Config) -> str | None:
 def _is_private(file: str, config: Config) -> bool:
     """Whether the file lies in a folder of the session store or of the site's own data."""
     store = config.sessions.session_store
-    folders = (config.site_data, config.sessions.session_folder, getattr(store, 'folder', None),
-               getattr(store, 'dir', None))
+    folders = (config.site_data, config.sessions.session_folder, getattr(store, 'folder', None))
     return any(file.startswith(os.path.join(os.path.realpath(folder), ''))
                for folder in folders if isinstance(folder, (str, os.PathLike)))
 

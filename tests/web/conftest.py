@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from requests_by_hand import environ_for
 
 from spyce.config import Config, load_config

@@ -97,7 +97,8 @@ class TestFolderWithoutSlash:
 HOSTILE_PATHS = [
     '/../../etc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/..%2f..%2fetc/passwd', '//etc/passwd', '/etc//passwd',
     '/index.spy/', '/index.spy%00.html', '/index.spy/x', '/a\\..\\..\\b', '/%5c..%5cx', '/x%0a.html', '/./index.spy',
-    '/sub/../index.spy', '/%ff.html', '/' + 'a/' * 3000, '/' + 'x' * 5000, '/nosuch%3Cscript%3Ealert(1)%3C/script%3E.html',
+    '/sub/../index.spy', '/%ff.html', '/' + 'a/' * 3000, '/' + 'x' * 5000,
+    '/nosuch%3Cscript%3Ealert(1)%3C/script%3E.html',
     '/.hidden.html', '/.git/config.txt', '/sub/.htaccess', '/parent.spi', '/x.py', '/x.pyc', '/X.PY', '/x.py.gz',
     '/data.db', '/data.sqlite3', '/page.html~', '/%23page.html%23', '/page.bak', '/page.html.orig', '/.page.html.swp',
     '/unknown.xyzzy', '/noending', '/key.pem', '/index.spy.gz',
