@@ -11,6 +11,7 @@ import threading
 import types
 import warnings
 from bisect import bisect_left
+from collections.abc import Hashable
 from typing import Any
 
 from spyce.page.book import Book, byte_columns
@@ -160,14 +161,14 @@ def _move(tree: ast.Module, text: _Text) -> None:
 
 
 @functools.cache
-def _fields(kind: type) -> tuple[str, ...]:
+def _fields(kind: Hashable) -> tuple[str, ...]:
     """The fields of a node that may hold nodes with a place."""
     return tuple(name for name in getattr(kind, '_fields', ()) if name not in _PLACELESS)
 
 
 def _warn(places: set[tuple[str, int, type[Warning]]], book: Book) -> None:
     """Give Python's warnings again, each once, for the page's file and line."""
-    for message, offset, category in sorted(places, key=lambda each: each[:2]):
+    for message, offset, category in sorted(places, key=lambda each: (each[1], each[0])):
         file, line, _column = book.place(offset)
         try:
             warnings.warn_explicit(message, category, file, line)

@@ -1,9 +1,10 @@
 """Statements, expressions, chunks, class chunks, lambdas and imports."""
 
 import sys
+from typing import Any
 
 import pytest
-from runtime import compiled, run
+from runtime import Output, compiled, execute, run
 
 from spyce.page import ModuleImport
 
@@ -32,8 +33,8 @@ from spyce.page import ModuleImport
     ('[[ for i in [1,2]: { ]][[= i ]][[ } else: { ]]done[[ } ]]\n', '12done\n'),
     ('[[ n = 0\nwhile 1: {\nn = n + 1\nif n == 2: { continue }\nif n == 5: { break }\n]][[= n ]] [[ } ]]end\n',
      '1 3 4 end\n'),
-    ("[[\\\n      x = 1\n      ]][[  if x: {\n          y = 'yes'\n z = 'too'\n }\n   w = 3 ]][[= y ]] [[= z ]] [[= w ]]\n",
-     'yes too 3\n'),
+    ("[[\\\n      x = 1\n      ]][[  if x: {\n          y = 'yes'\n z = 'too'\n }\n   w = 3 ]]"
+     '[[= y ]] [[= z ]] [[= w ]]\n', 'yes too 3\n'),
     ('[[ f = lambda v: {v: 1} ]][[= f(3)[3] ]]\n', '1\n'),
     ('[[ x: dict = {1: 2}; y = x[1:{}and 5] if 0 else x ]][[= y[1] ]]\n', '2\n'),
     ('[[ if (lambda: 1)(): { ]]yes[[ } ]]\n', 'yes\n'),
@@ -84,7 +85,8 @@ def test_expressions(source: str, printed: str) -> None:
     ("[[\\\nd = {'a': {'b': 3}}\nfor k in d: x = {k: 1}\n]][[= d['a']['b'] ]]\n", '3\n'),
     ('[[ for i in [1,2]: { ]]\n[[\\\nsq = i * i\nif sq > 1:\n  sq = sq * 10\n]]\n[[= sq ]]\n[[ } ]]\n', '1\n40\n'),
     ('[[\\\nfor i in [1]:\n\tprint("tab")\n]]\n', 'tab\n'),
-    ("[[ if 1: { ]][[\\\n    s = '''one\n      two\n  three'''\n    t = 1\n]][[= s ]][[ } ]]\n", 'one\n  two\n  three\n'),
+    ("[[ if 1: { ]][[\\\n    s = '''one\n      two\n  three'''\n    t = 1\n]][[= s ]][[ } ]]\n",
+     'one\n  two\n  three\n'),
     ('[[\\\n    a = [1,\n2]\n# note\n    b = \\\n3\n]][[= a ]][[= b ]]\n', '[1, 2]3\n'),
     ('[[\\\n# only a comment\n]]x\n', 'x\n'),
     ("[[= self.name() ]]\n[[!\nlimit = 3\ndef name(self): return 'late%d' % self.limit\n]]\n", 'late3\n'),
@@ -128,7 +130,7 @@ def test_imports_are_told_in_file_order_and_started_where_2_1_did() -> None:
               '[[.import NAME=four]][[= len(uno.calls) ]][[= len(two.calls) ]]\n')
     assert compiled(source).imports == (
         ModuleImport('one', 'x.py', 'uno'), ModuleImport('two'), ModuleImport('three'), ModuleImport('four'))
-    modules = {name: Module() for name in ('uno', 'two', 'three', 'four')}
+    modules: dict[str, Any] = {name: Module() for name in ('uno', 'two', 'three', 'four')}
     assert run(source, **modules) == 'a11\n'
     assert modules['uno'].calls == [((1,), {'k': 'v'})]
     python = compiled(source).python
@@ -136,7 +138,6 @@ def test_imports_are_told_in_file_order_and_started_where_2_1_did() -> None:
 
 
 def test_a_signature_gives_the_page_parameters() -> None:
-    from runtime import Output, execute
     out = Output()
     execute(compiled('[[= a + b ]]', signature='a, b=2'), out, {}, 1)
     assert ''.join(out.parts) == '3\n'

@@ -1,5 +1,7 @@
 """Active tags in a page: how they are recognised, checked, nested, and what becomes of them."""
 
+from typing import Any
+
 import pytest
 from runtime import Output, compiled, execute, run
 from tag_library import Libraries, Taglib
@@ -9,7 +11,7 @@ from spyce.page import PageSyntaxError, TagLibraryUse
 HEAD = '[[.taglib name=lib from=lib.py as=t]]'
 
 
-def page(text: str, **names: object) -> str:
+def page(text: str, **names: Any) -> str:
     return run(HEAD + text, libraries=Libraries('g'), **names)
 
 
