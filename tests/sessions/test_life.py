@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -80,9 +81,14 @@ def test_an_idle_session_ends(site: Site) -> None:
 
 def test_use_moves_the_end_but_not_at_every_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     sessionid = site.visit(n=1)
-    writes = []
+    writes: list[float] = []
     update = site.store.update  # type: ignore[attr-defined]
-    monkeypatch.setattr(site.store, 'update', lambda *a, **k: writes.append(site.clock.now) or update(*a, **k))
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        writes.append(site.clock.now)
+        return update(*args, **kwargs)
+
+    monkeypatch.setattr(site.store, 'update', counted)
     for _ in range(48):
         site.clock.advance(HOUR)
         session = site.request(sessionid)

@@ -1,4 +1,4 @@
-"""The session of a request: a mapping that is there again at the next one (decisions on sessions: API, just in time)."""
+"""The session of a request: a mapping that is there again at the next one, and only if something was put."""
 from __future__ import annotations
 
 import threading
