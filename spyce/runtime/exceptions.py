@@ -55,7 +55,7 @@ class CompoundHandlerError(Exception):
     """Several HandlerErrors, shown together; true once it has one.
 
         errors = CompoundHandlerError()
-        if not name: errors.add('name', 'please give a name')
+        if not name: errors.add(HandlerError('name', 'please give a name'))
         if errors: raise errors
     """
 
@@ -63,9 +63,9 @@ class CompoundHandlerError(Exception):
         super().__init__()
         self.errors: list[HandlerError] = []
 
-    def add(self, element: str | None, description: str) -> None:
-        """Add one error; the parameters are those of HandlerError."""
-        self.errors.append(HandlerError(element, description))
+    def add(self, error: HandlerError) -> None:
+        """Add one error (recorded case handler-compound-error-b)."""
+        self.errors.append(error)
 
     def __bool__(self) -> bool:
         return bool(self.errors)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from spyce.legacy.spyceUtil import attrdict
 from spyce.page import PageSyntaxError
 from spyce.runtime.context import serving
 from spyce.runtime.errors import spyceRuntimeException
@@ -15,6 +16,7 @@ from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.output import Output
 from spyce.runtime.paths import page_to_run
 from spyce.runtime.wrapper import MAX_STACK, spyceWrapper
+from spyce.sessions.errors import SessionLocked, StoreError
 
 if TYPE_CHECKING:
     from spyce.runtime.server import spyceServer
@@ -22,16 +24,6 @@ if TYPE_CHECKING:
 log = logging.getLogger('spyce.page')
 
 Load = Callable[[], LoadedPage]
-
-
-class attrdict(dict[str, Any]):
-    """A dictionary whose items are attributes too: what a parent sees as `child`."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f'no attribute {name!r} was given to the parent tag') from None
 
 
 class Execution:
@@ -145,13 +137,15 @@ class Execution:
             self._show_plainly(failure, logged=True)
 
     def _show_status(self, failure: BaseException) -> bool:
-        """Answer with the status that an exception carries (413, 503 ...), if it carries one."""
-        status = getattr(failure, 'http_status', None)
+        """Answer with the status that an exception carries (413 ...), or 503 for a session that cannot be had."""
+        status, headers = getattr(failure, 'http_status', None), getattr(failure, 'http_headers', ())
+        if isinstance(failure, (SessionLocked, StoreError)):
+            status, headers = 503, [('Retry-After', str(getattr(failure, 'retry_after', 10)))]
         if status is None or self.response.headers_sent:
             return False
         log.warning('%s: %s', status, failure)
         self._start_again(keep_cookies=True)
-        for name, value in getattr(failure, 'http_headers', ()):
+        for name, value in headers:
             self.response.addHeader(name, value)
         self.response.setReturnCode(status)
         self.output.write(self.server.short_error_page(status))

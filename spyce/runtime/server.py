@@ -15,6 +15,7 @@ from spyce.runtime import errors
 from spyce.runtime.context import living_servers
 from spyce.runtime.exceptions import (
     HandlerError,
+    SpyceError,
     spyceDone,
     spyceForbidden,
     spyceNotFound,
@@ -26,14 +27,16 @@ from spyce.runtime.locks import Lock, dummyLock, fileLock, threadLock
 from spyce.runtime.modules import load_module_class
 from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.paths import page_to_run
+from spyce.runtime.sitesessions import SiteCodec
 from spyce.runtime.stdout import install_stdout
 from spyce.runtime.taglibraries import ServerTagLibraries
+from spyce.sessions.manager import SessionManager
+from spyce.sessions.memory import MemoryStore
 from spyce.web.errors import error_page
 from spyce.web.static import content_type
 
 if TYPE_CHECKING:
     from spyce.config import Config
-    from spyce.sessions.manager import SessionManager
 
 Files = list[tuple[str, Signature]]
 
@@ -59,6 +62,8 @@ class spyceServer:
         self.spyce_cache: PageCache[LoadedPage] = PageCache(check_mtime=config.check_mtime)
         self._locks: dict[str, Lock] = {}
         self._locks_guard = threading.Lock()
+        if config.session_store is not None:
+            self.sessions.check()
         living_servers.add(self)
 
     # -- what kind of server -----------------------------------------------------------------------------------
@@ -203,9 +208,14 @@ class spyceServer:
 
     # -- sessions ------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def sessions(self) -> SessionManager:
-        """The sessions of the site. Made when a page first uses one."""
-        from spyce.runtime.sitesessions import SiteCodec
-        from spyce.sessions.manager import SessionManager
+        """The sessions of the site. Made when a page first uses one. Raises SpyceError if they could not be exact."""
+        if self.multiprocess and isinstance(self.config.session_store, MemoryStore):
+            raise SpyceError('session_store = MemoryStore(): several processes serve this site, and each would have '
+                             'sessions of its own; use DbmStore(folder), or one process with threads')
+        return self._session_manager
+
+    @cached_property
+    def _session_manager(self) -> SessionManager:
         return SessionManager(self.config.sessions, create_lock=self.createLock, values=SiteCodec(self))

@@ -74,6 +74,8 @@ class Visitor:
             self.cookie = sent.partition(';')[0]
         return response.status, body
 
-    def close(self) -> None:
-        """Close the connection."""
+    def __enter__(self) -> Visitor:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self._connection.close()

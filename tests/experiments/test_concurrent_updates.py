@@ -4,7 +4,7 @@ from __future__ import annotations
 import http.client
 import random
 import threading
-import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -34,27 +34,28 @@ def make_site(folder: Path, store: str) -> Path:
 
 def count_at_once(server: ServerProcess, clients: int) -> int:
     """Let `clients` count at once on one session; what the session says at the end."""
-    first = Visitor(server)
-    assert first.get('/count.spy') == (200, '1\n')
     failures: list[object] = []
 
     def visit() -> None:
-        visitor = Visitor(server, first.cookie)
-        for _ in range(REQUESTS):
-            status, body = visitor.get('/count.spy')
-            if status != 200:
-                failures.append((status, body))
-        visitor.close()
+        with Visitor(server, first.cookie) as visitor:
+            for _ in range(REQUESTS):
+                status, body = visitor.get('/count.spy')
+                if status != 200:
+                    failures.append((status, body))
 
-    threads = [threading.Thread(target=visit) for _ in range(clients)]
+    with Visitor(server) as first:
+        assert first.get('/count.spy') == (200, '1\n')
+        run_at_once([visit] * clients)
+        assert failures == []
+        return int(first.get('/read.spy')[1]) - 1
+
+
+def run_at_once(functions: Sequence[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=function) for function in functions]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert failures == []
-    total = int(first.get('/read.spy')[1]) - 1
-    first.close()
-    return total
 
 
 @pytest.mark.parametrize('store', STORES)
@@ -68,40 +69,48 @@ def test_four_processes_count_exactly(tmp_path: Path) -> None:
         assert count_at_once(server, 4) == 4 * REQUESTS
 
 
+class Counter:
+    """A visitor who counts until the server dies, and remembers the last count that it acknowledged."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self.server = server
+        with Visitor(server) as visitor:
+            self.acknowledged = int(visitor.get('/count.spy')[1])
+            self.cookie = visitor.cookie
+        self.odd_answers: list[object] = []
+
+    def count_until_dead(self) -> None:
+        with Visitor(self.server, self.cookie) as visitor:
+            try:
+                while not self.odd_answers:
+                    answer = visitor.get('/count.spy')
+                    if answer[0] == 200:
+                        self.acknowledged = int(answer[1])
+                    else:
+                        self.odd_answers.append(answer)
+            except (OSError, http.client.HTTPException):
+                pass  # the server has been killed
+
+    def check(self) -> None:
+        with Visitor(self.server, self.cookie) as visitor:
+            stored = int(visitor.get('/read.spy')[1])
+        assert self.odd_answers == []
+        # The request that was under way may have been saved without its answer arriving.
+        assert self.acknowledged <= stored <= self.acknowledged + 1
+        self.acknowledged = stored
+
+
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
     server = ServerProcess(make_site(tmp_path, 'dbm'))
-    visitors: list[Visitor] = []
-    acknowledged: list[int] = []
     try:
-        for _ in range(4):
-            visitors.append(Visitor(server))
-            visitors[-1].get('/count.spy')
-            acknowledged.append(1)
+        counters = [Counter(server) for _ in range(4)]
         for _ in range(KILLS):
-            threads = [threading.Thread(target=count_until_dead, args=(server, visitor.cookie, acknowledged, i))
-                       for i, visitor in enumerate(visitors)]
-            for thread in threads:
-                thread.start()
-            time.sleep(random.uniform(0.05, 0.4))
-            server.kill()
-            for thread in threads:
-                thread.join()
+            killer = threading.Timer(random.uniform(0.05, 0.4), server.kill)
+            killer.start()
+            run_at_once([counter.count_until_dead for counter in counters])
+            killer.join()
             server.start()
-            for i, visitor in enumerate(visitors):
-                stored = int(Visitor(server, visitor.cookie).get('/read.spy')[1])
-                # The request that was under way may have been saved without its answer arriving.
-                assert acknowledged[i] <= stored <= acknowledged[i] + 1
-                acknowledged[i] = stored
+            for counter in counters:
+                counter.check()
     finally:
         server.stop()
-
-
-def count_until_dead(server: ServerProcess, cookie: str | None, acknowledged: list[int], i: int) -> None:
-    visitor = Visitor(server, cookie)
-    try:
-        while True:
-            status, body = visitor.get('/count.spy')
-            assert status == 200
-            acknowledged[i] = int(body)
-    except (OSError, http.client.HTTPException, ValueError):
-        visitor.close()

@@ -75,8 +75,8 @@ def test_handler_errors() -> None:
 def test_a_compound_error_is_true_once_it_has_an_error() -> None:
     errors = CompoundHandlerError()
     assert not errors
-    errors.add('name', 'too short')
-    errors.add(None, 'closed today')
+    errors.add(HandlerError('name', 'too short'))
+    errors.add(HandlerError(None, 'closed today'))
     assert errors
     assert [(error.element, error.description) for error in errors.errors] == [
         ('name', 'too short'), (None, 'closed today')]
