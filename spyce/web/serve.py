@@ -43,12 +43,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def announce(root: str, listener: socket.socket) -> None:
-    """Print the one line that tells where the site is, once connections are accepted."""
+def start_line(root: str, listener: socket.socket) -> str:
+    """The one line that tells where the site is, to be printed once connections are accepted."""
     host, port = listener.getsockname()[:2]
     if ':' in host:
         host = f'[{host}]'
-    print(f'Serving {root} at http://{host}:{port}/', flush=True)
+    return f'Serving {root} at http://{host}:{port}/'
 
 
 def serve_with_threads(app: Application, listener: socket.socket) -> None:
@@ -69,7 +69,7 @@ def serve_with_threads(app: Application, listener: socket.socket) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    announce(config.root, listener)
+    print(start_line(config.root, listener), flush=True)
     _loop(server, until=lambda: bool(stopping))
     _finish(server)
 
@@ -108,6 +108,9 @@ def serve_with_processes(make_app: Callable[[], Application], config: Config, li
     except ImportError as error:
         raise ServeError("several workers need gunicorn: pip install 'spyce-session[workers]'") from error
 
+    line = start_line(config.root, listener)
+    address = f'fd://{listener.detach()}'  # gunicorn takes the socket over
+
     class GracefulArbiter(Arbiter):  # type: ignore[misc]
         """Ctrl-C lets requests in flight finish, as SIGTERM does."""
 
@@ -119,9 +122,9 @@ def serve_with_processes(make_app: Callable[[], Application], config: Config, li
 
         def load_config(self) -> None:
             settings: dict[str, Any] = {
-                'bind': f'fd://{listener.fileno()}', 'workers': config.processes, 'threads': config.threads,
+                'bind': address, 'workers': config.processes, 'threads': config.threads,
                 'worker_class': 'gthread', 'graceful_timeout': GRACE, 'loglevel': 'warning', 'proc_name': 'spyce',
-                'when_ready': lambda arbiter: announce(config.root, listener),
+                'when_ready': lambda arbiter: print(line, flush=True),
             }
             if 'control_socket_disable' in self.cfg.settings:
                 settings['control_socket_disable'] = True
