@@ -57,8 +57,8 @@ class _Entry(Generic[V]):
 class PageCache(Generic[V]):
     """Values by key, each made once however many threads ask for it.
 
-    :param check_mtime: whether files are looked at again at each get (the option check_mtime): a bool, or a callable that
-        says so.
+    :param check_mtime: whether files are looked at again at each get (the option check_mtime): a bool, or a callable
+        that says so.
     :param string_limit: how many values that were made from no file are kept; those not used for longest go first.
     """
 

@@ -32,6 +32,7 @@ class Writer:
         self._pieces: list[str] = []
         self.offsets: list[int] = []
         self.refs: dict[int, Ref] = {}
+        self.longest = (0, 0)  # length and offset of the longest line of the page's code
         self.lines = 0
         self.depth = 0
         self.empty = [False]  # for each open block whether it has no statement yet
@@ -99,6 +100,7 @@ class Writer:
         self.offsets += [at] * len(text)
 
     def _refer(self, code: Mapped) -> None:
+        self.longest = max(self.longest, (len(code.text), code.offsets[0]))
         file, line, column = self._book.place(code.offsets[0])
         _file, end_line, end_column = self._book.place(code.offsets[-1])
         self.refs[self.lines + 1] = ((line, column - 1), (end_line, end_column), code.text, file)

@@ -17,7 +17,7 @@ class PageSyntaxError(SyntaxError):
     """
 
     def __init__(self, message: str, file: str, line: int, column: int, text: str | None = None) -> None:
-        super().__init__(message, (file, line, column, text))
+        super().__init__(message, (file, line, column, text, line, column + 1))
         self.message = message
         self.file = file
         self.line = line

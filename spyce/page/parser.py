@@ -32,7 +32,6 @@ ReadInclude = Callable[[str, str], PageSource]
 _TAG = re.compile(r'<(/?)([A-Za-z_][\w.-]*):([A-Za-z_][\w.-]*)')
 _TAG_END = re.compile(r'(/?)>')
 _MAX_NESTING = 90     # Python's own limits are 100 levels of indentation and 20 of loops and try
-_MAX_INCLUDES = 1000
 
 
 @dataclass

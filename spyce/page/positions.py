@@ -29,6 +29,7 @@ class _Text:
     def __init__(self, writer: Writer, book: Book) -> None:
         self.text = writer.text()
         self.book = book
+        self.longest = writer.longest[1]
         self._offsets = writer.offsets
         self._ascii = self.text.isascii()
         self._starts = [0, *(match.end() for match in re.finditer('\n', self.text))]
@@ -110,7 +111,7 @@ def _parse(text: _Text) -> ast.Module:
     except SyntaxError as error:
         raise _from_parser(error, text) from error
     except (ValueError, OverflowError, MemoryError, RecursionError) as error:
-        raise _too_much(error) from error
+        raise _too_much(error, text) from error
 
 
 def _from_parser(error: SyntaxError, text: _Text) -> PlacedError:
@@ -125,9 +126,10 @@ def _from_parser(error: SyntaxError, text: _Text) -> PlacedError:
     return PlacedError(message, text.offset(line, column))
 
 
-def _too_much(error: BaseException) -> PlacedError:
+def _too_much(error: BaseException, text: _Text) -> PlacedError:
+    """Python's own limits have no place; the longest piece of code is the likely one."""
     detail = str(error) or type(error).__name__
-    return PlacedError(f'Python cannot compile this page: {detail}', 0)
+    return PlacedError(f'Python cannot compile this, it may be too long or too deeply nested: {detail}', text.longest)
 
 
 def _compile(tree: ast.Module, text: _Text, file: str) -> types.CodeType:
@@ -138,7 +140,7 @@ def _compile(tree: ast.Module, text: _Text, file: str) -> types.CodeType:
         offset = text.book.offset(error.lineno or 1, (error.offset or 1) - 1)
         raise PlacedError(error.msg, offset) from error
     except (ValueError, OverflowError, MemoryError, RecursionError) as error:
-        raise _too_much(error) from error
+        raise _too_much(error, text) from error
 
 
 def _move(tree: ast.Module, text: _Text) -> None:
@@ -147,7 +149,7 @@ def _move(tree: ast.Module, text: _Text) -> None:
     position, fields = text.position, _fields
     while stack:
         node = stack.pop()
-        for name in fields(type(node)):
+        for name in fields(node.__class__):
             value = getattr(node, name, None)
             if isinstance(value, list):
                 stack += value
