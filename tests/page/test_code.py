@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 import pytest
-from runtime import Output, compiled, execute, run
+from page_runtime import Output, compiled, execute, run
 
 from spyce.page import ModuleImport
 

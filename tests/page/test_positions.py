@@ -5,8 +5,8 @@ import traceback
 from types import CodeType, SimpleNamespace
 
 import pytest
-from runtime import FILE, Output, compiled, execute
-from tag_library import Libraries, Taglib
+from page_runtime import FILE, Output, compiled, execute
+from page_tags import Libraries, Taglib
 
 from spyce.page import CompiledPage, PageSource
 

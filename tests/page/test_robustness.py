@@ -6,8 +6,8 @@ import warnings
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runtime import compiled
-from tag_library import Libraries
+from page_runtime import compiled
+from page_tags import Libraries
 
 from spyce.page import CompiledPage, PageSource, PageSyntaxError
 

@@ -1,7 +1,7 @@
 """Text, comments, delimiters and the compaction of white space."""
 
 import pytest
-from runtime import run
+from page_runtime import run
 
 
 @pytest.mark.parametrize(('source', 'printed'), [

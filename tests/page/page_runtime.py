@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from tag_library import Taglib
+from page_tags import Taglib
 
 from spyce.page import CompiledPage, PageSource, TagLibraries, compile_page
 

@@ -5,7 +5,7 @@ import traceback
 import warnings
 
 import pytest
-from runtime import FILE, compiled
+from page_runtime import FILE, compiled
 
 from spyce.page import PageSource, PageSyntaxError, compile_page, decode_source
 

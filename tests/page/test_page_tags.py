@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from runtime import Output, compiled, execute, run
-from tag_library import Libraries, Taglib
+from page_runtime import Output, compiled, execute, run
+from page_tags import Libraries, Taglib
 
 from spyce.page import PageSyntaxError, TagLibraryUse
 
