@@ -81,7 +81,7 @@ class DbmStore(DirectStore):
 
     def read(self, key: Key) -> Entry | None:
         rows = self._database.query('SELECT value, created, idle, expires FROM entries WHERE key = ?', (key,))
-        return _entry(rows[0], f'number {key}') if rows else None
+        return _entry(rows[0], lambda: f'number {key}') if rows else None
 
     def fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
         rows = self._database.query(
@@ -89,7 +89,7 @@ class DbmStore(DirectStore):
             'FROM ids i JOIN entries e ON e.key = i.key WHERE i.id = ?', (sessionid,))
         if not rows:
             return None
-        entry = _entry(rows[0][:4], fingerprint(sessionid, self.salt))
+        entry = _entry(rows[0][:4], lambda: fingerprint(sessionid, self.salt))
         return (Pointer(*cast('tuple[int, float | None, float | None]', rows[0][4:])), entry) if entry else None
 
     def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float) -> Key:
@@ -171,14 +171,14 @@ def _blob(items: Items) -> bytes:
     return pickle.dumps(dict(items), pickle.HIGHEST_PROTOCOL)
 
 
-def _entry(row: tuple[object, ...], label: str) -> Entry | None:
+def _entry(row: tuple[object, ...], label: Callable[[], str]) -> Entry | None:
     value, created, idle, expires = cast('tuple[bytes, float, float, float]', row)
     try:
         items = pickle.loads(value)
         if not isinstance(items, dict):
             raise TypeError(f'a {type(items).__name__} in place of items')
     except Exception as error:
-        log.error('session %s: what is stored cannot be read and counts as lost: %s: %s', label,
+        log.error('session %s: what is stored cannot be read and counts as lost: %s: %s', label(),
                   type(error).__name__, error)
         return None
     return Entry(items, created, idle, expires)

@@ -132,10 +132,11 @@ class RequestSession(MutableMapping[str, Any]):
         return self._values
 
     def _begin(self, items: Items) -> None:
-        self._is_new = self._link.entry is None
+        link = self._link  # the label must not hold this object: who drops it, drops its lock
+        self._is_new = link.entry is None
         self._was_put = False
         self._values = SessionValues(items, self._manager.values, keeps_live=self._manager.native.keeps_live,
-                                     max_bytes=self._options.session_max_bytes, label=self._link.label)
+                                     max_bytes=self._options.session_max_bytes, label=lambda: link.label)
 
     # Changing
 

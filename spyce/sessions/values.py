@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -112,8 +112,9 @@ def is_plain(value: Any) -> bool:
 class SessionValues:
     """The items of one session as one request sees and changes them."""
 
-    def __init__(self, items: Items, codec: Codec, *, keeps_live: bool, max_bytes: int, label: str = 'new') -> None:
-        """label: what a log line calls this session; never its id."""
+    def __init__(self, items: Items, codec: Codec, *, keeps_live: bool, max_bytes: int,
+                 label: Callable[[], str]) -> None:
+        """label: gives what a log line calls this session; never its id."""
         self._items: dict[str, Packed] = dict(items)
         self._codec = codec
         self._keeps_live = keeps_live
@@ -147,7 +148,7 @@ class SessionValues:
         try:
             value = unpack(packed, self._codec)
         except Exception as error:
-            log.error('session %s: item %r cannot be read and counts as missing: %s: %s', self._label, name,
+            log.error('session %s: item %r cannot be read and counts as missing: %s: %s', self._label(), name,
                       type(error).__name__, error)
             del self._names[name]
             raise KeyError(name) from None

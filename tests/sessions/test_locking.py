@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from spyce.sessions import DbmStore, MemoryStore, SessionLocked, SessionManager, SessionOptions
+from spyce.sessions import DbmStore, MemoryStore, SessionLocked, SessionManager, SessionOptions, rangelock
 from spyce.sessions.locking import SessionLocks
 
 from .conftest import Clock, Site
@@ -187,7 +187,11 @@ def test_two_users_of_one_lock_file_share_its_locks(tmp_path: Path) -> None:
     assert SessionLocks.in_file(path) is first
 
 
-def test_a_lock_excludes_another_process_and_dies_with_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize('kind', ['of the platform', 'POSIX'])
+def test_a_lock_excludes_another_process_and_dies_with_it(tmp_path: Path, kind: str,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    if kind == 'POSIX':
+        monkeypatch.setattr(rangelock, '_OFD_SETLK', None)
     path = tmp_path / 'lock'
     holder = start(HOLDER, path)
     locks = SessionLocks.in_file(str(path))
