@@ -114,6 +114,13 @@ class TestServe:
         assert done.returncode == 1
         assert done.stderr == "Error: several workers need gunicorn: pip install 'spyce-session[workers]'\n"
 
+    def test_a_store_that_several_workers_cannot_share(self, run, tmp_path):
+        write(tmp_path, 'spyceconf.py', 'import session\nsession_store = session.MemoryStore()')
+        done = run('serve', '--port', '0', '--workers', '2')
+        assert (done.returncode, done.stdout) == (1, '')
+        assert 'MemoryStore' in done.stderr
+        assert done.stderr.count('\n') == 1
+
     def test_a_wrong_option_is_exit_status_2(self, run):
         assert run('serve', '--port', 'x').returncode == 2
         assert run('serve', '--threads', '0').returncode == 2

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -56,8 +57,9 @@ def serve_with_threads(app: Application, listener: socket.socket) -> None:
     from waitress.server import TcpWSGIServer, create_server
     config = app.config
     server = create_server(app, sockets=[listener], threads=config.threads, ident=None, backlog=BACKLOG,
-                           # one byte more: of a body over the limit the visitor learns from the site's own page
-                           max_request_body_size=config.max_body_bytes + 1, clear_untrusted_proxy_headers=False)
+                           # waitress stores a body before it asks us; so it has to refuse one that is too large
+                           max_request_body_size=config.max_body_bytes,
+                           clear_untrusted_proxy_headers=False)  # whom to trust is for trusted_proxies to say
     assert isinstance(server, TcpWSGIServer)
     stopping: list[int] = []
 
@@ -108,6 +110,7 @@ def serve_with_processes(make_app: Callable[[], Application], config: Config, li
     except ImportError as error:
         raise ServeError("several workers need gunicorn: pip install 'spyce-session[workers]'") from error
 
+    _check_in_child(make_app)
     line = start_line(config.root, listener)
     address = f'fd://{listener.detach()}'  # gunicorn takes the socket over
 
@@ -135,3 +138,28 @@ def serve_with_processes(make_app: Callable[[], Application], config: Config, li
             return make_app()
 
     GracefulArbiter(Site()).run()
+
+
+def _check_in_child(make_app: Callable[[], Application]) -> None:
+    """Make the application once in a process of its own, so that its stores are not carried over a fork.
+
+    Raises ServeError with what that process says: gunicorn would announce the site first and fail then.
+    """
+    from spyce.config import ConfigError
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            make_app()
+        except ConfigError as error:
+            os.write(sender, str(error).encode())
+        except Exception:
+            os.write(sender, traceback.format_exc().encode())
+        finally:
+            os._exit(0)
+    os.close(sender)
+    with os.fdopen(receiver, 'rb') as pipe:
+        message = pipe.read().decode()
+    os.waitpid(child, 0)
+    if message:
+        raise ServeError(message)

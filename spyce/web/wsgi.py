@@ -162,12 +162,13 @@ def make_app(root: str | os.PathLike[str] | None = None, config: Any = None, **o
 def app_for(config: Config) -> Application:
     """The WSGI application of a site whose configuration is loaded.
 
-    Raises ConfigError if the configured store cannot be used.
+    Raises ConfigError if the configured session store cannot be used.
     """
     from spyce.config import ConfigError
+    from spyce.runtime.exceptions import SpyceError
     from spyce.runtime.server import spyceServer
     from spyce.sessions.errors import SessionError
     try:
         return Application(spyceServer(config))
-    except SessionError as error:
-        raise ConfigError(f'session_store: {error}') from error
+    except (SessionError, SpyceError) as error:
+        raise ConfigError(str(error)) from error
