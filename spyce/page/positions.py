@@ -146,20 +146,37 @@ def _compile(tree: ast.Module, text: _Text, file: str) -> types.CodeType:
 def _move(tree: ast.Module, text: _Text) -> None:
     """Move every node to its place in the page."""
     stack: list[Any] = [tree]
-    position, fields = text.position, _fields
+    position = text.position
     while stack:
         node = stack.pop()
-        for name in fields(node.__class__):
-            value = getattr(node, name, None)
-            if isinstance(value, list):
-                stack += value
-            elif isinstance(value, ast.AST):
-                stack.append(value)
         if 'lineno' in getattr(node, '__dict__', ()):
             start = position(node.lineno, node.col_offset)
-            stop = position(node.end_lineno, node.end_col_offset, 1)
+            stop = max(start, position(node.end_lineno, node.end_col_offset, 1))
             node.lineno, node.col_offset = start
-            node.end_lineno, node.end_col_offset = stop if stop > start else start
+            node.end_lineno, node.end_col_offset = stop
+            if node.__class__ is ast.If and getattr(node.test, 'id', '') == '_spyceFilters':
+                _stamp(node, start, stop)
+                continue
+        _push_children(stack, node)
+
+
+def _push_children(stack: list[Any], node: Any) -> None:
+    for name in _fields(node.__class__):
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            stack += value
+        elif isinstance(value, ast.AST):
+            stack.append(value)
+
+
+def _stamp(output: ast.If, start: tuple[int, int], stop: tuple[int, int]) -> None:
+    """Give all of an output statement one place: these are most of a page's nodes."""
+    stack: list[Any] = [output.test, *output.body, *output.orelse]
+    while stack:
+        node = stack.pop()
+        node.lineno, node.col_offset = start
+        node.end_lineno, node.end_col_offset = stop
+        _push_children(stack, node)
 
 
 @functools.cache
