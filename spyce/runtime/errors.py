@@ -32,6 +32,7 @@ class spyceRuntimeException(Exception):
 
 def page_traceback(trace: TracebackType | None) -> list[TracebackEntry]:
     """(file, line, function, text) of each frame, the oldest first, without the engine's own frames at the start."""
+    linecache.checkcache()
     entries: list[TracebackEntry] = []
     for frame, line in traceback.walk_tb(trace):
         file = frame.f_code.co_filename

@@ -39,8 +39,15 @@ class Execution:
     def run(self, load: Load, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> int:
         """Answer with the page that `load` gives, or with an error page. Returns the status code."""
         with serving(self.server, self.output):
-            self._run_redirected(load, args, kwargs or {})
-            self._complete()
+            try:
+                try:
+                    self._run_redirected(load, args, kwargs or {})
+                except Exception as failure:
+                    self._show_plainly(failure)
+                self._complete()
+            except BaseException:
+                self._abandon_session()
+                raise
         return self.response.returncode  # type: ignore[no-any-return]
 
     def _run_redirected(self, load: Load, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -169,6 +176,12 @@ class Execution:
         if not self.response.headers_sent:
             self.response.setReturnCode(500)
         self.output.write(self.server.plain_error_page(failure))
+
+    def _abandon_session(self) -> None:
+        """The request is broken off from outside (Ctrl-C): nobody may wait for its session."""
+        session = self.request.state.get('session')
+        if session is not None:
+            session.abandon()
 
     # -- end -----------------------------------------------------------------------------------------------------
 
