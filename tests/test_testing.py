@@ -159,6 +159,11 @@ class TestPages:
             Client(app, raise_errors=True).get('/page.spy')
         assert any(entry.path == tmp_path / 'page.spy' for entry in caught.traceback)
 
+    @pytest.fixture(autouse=True)
+    def only_the_plugin_under_test(self, monkeypatch):
+        # It is found by itself where the package is installed; loading it twice is an error.
+        monkeypatch.setenv('PYTEST_DISABLE_PLUGIN_AUTOLOAD', '1')
+
     def test_the_fixture_makes_a_test_of_three_lines(self, pytester):
         pytester.makefile('.spy', hello='Hello [[= request.get1("name") ]]')
         pytester.makepyfile('''
