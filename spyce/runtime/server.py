@@ -1,6 +1,7 @@
 """The server: what outlives requests. Configuration, caches, locks, sessions (reference 6.1)."""
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -26,7 +27,7 @@ from spyce.runtime.imports import SiteImports
 from spyce.runtime.locks import Lock, dummyLock, fileLock, threadLock
 from spyce.runtime.modules import load_module_class
 from spyce.runtime.namespace import LoadedPage
-from spyce.runtime.paths import page_to_run
+from spyce.runtime.paths import PathRefused, page_to_run
 from spyce.runtime.sitesessions import SiteCodec
 from spyce.runtime.stdout import install_stdout
 from spyce.runtime.taglibraries import ServerTagLibraries
@@ -134,7 +135,10 @@ class spyceServer:
 
     def _compile(self, source: PageSource, signature: str, files: Files) -> LoadedPage:
         def read_include(url: str, current_file: str) -> PageSource:
-            path = page_to_run(url, self.config.root, current_file)
+            try:
+                path = page_to_run(url, self.config.root, current_file)
+            except PathRefused as error:
+                raise PermissionError(errno.EACCES, str(error)) from error
             text, stat = self._read(path)
             files.append((path, stat))
             return PageSource(text, path)
