@@ -1,6 +1,7 @@
 """The database file under DbmStore: opening it with care, lending its connections, trying again when it is busy."""
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -42,6 +43,8 @@ class Database:
         self._idle: deque[sqlite3.Connection] = deque()
         self._all: set[sqlite3.Connection] = set()
         self._writing = threading.Lock()  # threads of one process queue here, not in SQLite's sleeps
+        # Not __del__: the collector may take connections before the object that would close them.
+        weakref.finalize(self, _close_connections, self._idle, self._all)
         _databases.add(self)
         for suffix in ('-wal', '-shm'):
             check_private_file(path + suffix)
@@ -79,14 +82,7 @@ class Database:
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
-        while self._idle:
-            connection = self._idle.pop()
-            self._all.discard(connection)
-            connection.close()
-
-    def __del__(self) -> None:
-        if '_idle' in self.__dict__:
-            self.close()
+        _close_connections(self._idle, self._all)
 
     def _retry(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Do `work` with a connection; again while the database is busy, up to BUSY_SECONDS. Raises StoreError."""
@@ -114,9 +110,13 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute('PRAGMA synchronous=NORMAL')
+            connection.execute('PRAGMA trusted_schema=OFF')
+        except BaseException:
+            connection.close()
+            raise
         self._all.add(connection)
-        connection.execute('PRAGMA synchronous=NORMAL')
-        connection.execute('PRAGMA trusted_schema=OFF')
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -146,9 +146,17 @@ class Database:
 
     def _forget_after_fork(self) -> None:
         _abandoned.extend(self._all)
-        self._all = set()
-        self._idle = deque()
+        self._all.clear()
+        self._idle.clear()
         self._writing = threading.Lock()
+
+
+def _close_connections(idle: deque[sqlite3.Connection], connections: set[sqlite3.Connection]) -> None:
+    with contextlib.suppress(IndexError):  # another thread may close, too
+        while True:
+            connection = idle.pop()
+            connections.discard(connection)
+            connection.close()
 
 
 def _stamp(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -66,9 +66,10 @@ class DbmStore(DirectStore):
                 opened = self._opened
                 if opened is None:
                     make_private_folder(self.folder)
+                    locks = SessionLocks.in_file(os.path.join(self.folder, 'lock'))
                     database = Database(os.path.join(self.folder, 'sessions.db'))
                     self.salt = cast(bytes, database.query("SELECT value FROM meta WHERE name = 'salt'")[0][0])
-                    opened = self._opened = database, SessionLocks.in_file(os.path.join(self.folder, 'lock'))
+                    opened = self._opened = database, locks
         return opened
 
     @property
