@@ -5,6 +5,7 @@ import io
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,9 @@ def _config_option(command: Command) -> Command:
 @contextmanager
 def _clear_errors() -> Iterator[None]:
     """An error that the user can mend becomes one line on stderr and exit status 1."""
-    from spyce.config import ConfigError
+    from spyce.config import ConfigError, ConfigWarning
     from spyce.web.serve import ServeError
+    warnings.simplefilter('ignore', ConfigWarning)  # the log has it, in one line
     try:
         yield
     except (ConfigError, ServeError) as error:
@@ -41,6 +43,7 @@ def _clear_errors() -> Iterator[None]:
 @click.version_option(__version__, prog_name='spyce')
 def main() -> None:
     """Spyce: pages with Python in them, and sessions that lose nothing."""
+    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname)s %(name)s: %(message)s')
 
 
 @main.command()
@@ -56,7 +59,6 @@ def serve(root: str, config: str | None, host: str | None, port: int | None, thr
     from spyce.config import load_config
     from spyce.web.serve import listen, serve_with_processes, serve_with_threads
     from spyce.web.wsgi import app_for
-    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname)s %(name)s: %(message)s')
     logging.getLogger('waitress').setLevel(logging.ERROR)
     os.environ['SPYCE_ENTRY'] = 'www'
     options: dict[str, Any] = {name: value for name, value in

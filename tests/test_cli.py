@@ -57,6 +57,14 @@ class TestRender:
         assert run('render', 'sub/page.spy').stdout.rstrip() == 'top'
         assert run('render', 'sub/page.spy', '--root', 'sub').returncode == 1
 
+    def test_a_hint_about_the_config_is_one_line(self, run, tmp_path):
+        write(tmp_path, 'page.spy', 'x')
+        write(tmp_path, 'spyceconf.py', 'adminport = 8001')
+        done = run('render', 'page.spy')
+        assert done.stdout == 'x\n'
+        assert 'the option adminport no longer exists' in done.stderr
+        assert done.stderr.count('\n') == 1
+
     def test_a_file_that_is_not_there(self, run):
         done = run('render', 'nosuch.spy')
         assert (done.returncode, done.stderr) == (1, 'Error: there is no file nosuch.spy\n')

@@ -4,6 +4,8 @@ Each import gets fresh values, so that one site's `path.append(...)` does not re
 """
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 from spyce.config.loading import spyceconf_default
@@ -12,7 +14,12 @@ from spyce.config.sessions import SESSION_OPTIONS
 
 _COMPUTED = ('threads', 'max_file_bytes')  # follow other options unless the site sets them
 
-__all__ = ['nevervalidator', *(name for name in (*OPTIONS, *SESSION_OPTIONS) if name not in _COMPUTED)]  # noqa: PLE0604
+SPYCE_HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+"""The folder of the engine."""
+
+_OPTIONS = [name for name in (*OPTIONS, *SESSION_OPTIONS) if name not in _COMPUTED]
+
+__all__ = ['SPYCE_HOME', 'nevervalidator', 'os', 'sys', *_OPTIONS]
 
 
 def nevervalidator(login: str, password: str) -> None:
@@ -20,6 +27,6 @@ def nevervalidator(login: str, password: str) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
+    if name in _OPTIONS:
         return spyceconf_default(name)
     raise AttributeError(f'module spyceconf has no {name!r}')
