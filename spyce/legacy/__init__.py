@@ -14,7 +14,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-LIBRARY_NAMES = frozenset({'spyceModule', 'spyceLock', 'spyceException', 'spyceTag', 'spyceUtil', 'spyceconf'})
+LIBRARY_NAMES = frozenset({'spyceModule', 'spyceLock', 'spyceException', 'spyceTag', 'spyceUtil', 'spyceconf',
+                           'scheduler'})
 
 MODULE_NAMES = frozenset({'session', 'cookie', 'error', 'include', 'pool', 'redirect', 'request', 'response', 'stdout',
                           'transform', 'compress', 'spylambda', 'taglib'})
