@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SOAK = bool(os.environ.get('SPYCE_SOAK'))
@@ -15,20 +15,32 @@ SOAK = bool(os.environ.get('SPYCE_SOAK'))
 
 
 class ServerProcess:
-    """`spyce serve` on a free port of this machine."""
+    """`spyce serve` on a free port of this machine; `log` has what it writes to stderr."""
 
     def __init__(self, root: Path, *arguments: str) -> None:
         self._command = [sys.executable, '-m', 'spyce', 'serve', str(root), '--port', '0', *arguments]
+        self.log = root.parent / 'server.log'
         self.start()
 
     def start(self) -> None:
         """Start, and wait until it accepts connections."""
-        self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        with open(self.log, 'ab') as log:
+            self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=log, text=True,
+                                            start_new_session=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line.startswith('Serving '), line
+        assert line.startswith('Serving '), self.log.read_text()
         self.host, _, port = line.strip().rstrip('/').rpartition('/')[2].partition(':')
         self.port = int(port)
+
+    def workers(self) -> list[int]:
+        """Process ids of the workers (Linux)."""
+        found = []
+        for stat in Path('/proc').glob('[0-9]*/stat'):
+            with suppress(OSError):  # it has ended meanwhile
+                if int(stat.read_text().rpartition(')')[2].split()[1]) == self.process.pid:
+                    found.append(int(stat.parent.name))
+        return found
 
     def kill(self) -> None:
         """Kill the server and all its workers, as kill -9 does."""
@@ -74,8 +86,12 @@ class Visitor:
             self.cookie = sent.partition(';')[0]
         return response.status, body
 
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        self._connection.close()
+
     def __enter__(self) -> Visitor:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._connection.close()
+        self.close()
