@@ -86,7 +86,7 @@ class Database:
 
     def _retry(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Do `work` with a connection; again while the database is busy, up to BUSY_SECONDS. Raises StoreError."""
-        deadline = time.monotonic() + BUSY_SECONDS
+        deadline: float | None = None
         while True:
             try:
                 connection = self._idle.pop() if self._idle else self._connect()
@@ -99,6 +99,7 @@ class Database:
             except sqlite3.Error as error:
                 self._all.discard(connection)
                 connection.close()
+                deadline = deadline or time.monotonic() + BUSY_SECONDS
                 if not _is_busy(error) or time.monotonic() > deadline:
                     raise self._unusable(error) from error
             except BaseException:

@@ -7,7 +7,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from spyce.sessions.locking import HeldLock, Key, SessionLocks
 from spyce.sessions.native import DirectStore, Entry, Pointer
@@ -64,11 +63,11 @@ class MemoryStore(DirectStore):
             if entry is None or entry.expires <= now:
                 return False
             if items is not None:
-                entry = replace(entry, items=dict(items))
+                entry = entry._replace(items=dict(items))
             if slide is not None:
                 if slide[1] < entry.expires:
                     heapq.heappush(self._deadlines, (slide[1], key))
-                entry = replace(entry, idle=slide[0], expires=slide[1])
+                entry = entry._replace(idle=slide[0], expires=slide[1])
             self._entries[key] = entry
             if renewal is not None:
                 self._renew(key, now, *renewal)

@@ -9,8 +9,7 @@ import os
 import time
 from abc import abstractmethod
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from spyce.sessions.errors import SessionNotFoundError
 from spyce.sessions.locking import Key
@@ -32,8 +31,7 @@ class Releasable(Protocol):
     def release(self) -> None: ...
 
 
-@dataclass(frozen=True)
-class Pointer:
+class Pointer(NamedTuple):
     """Where an id leads. A retired one (time of regenerate()) is remembered until `until`."""
 
     key: Key
@@ -41,8 +39,7 @@ class Pointer:
     until: float | None = None
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A stored session. created, expires: times; idle: seconds without use that `expires` was made from."""
 
     items: Items

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from spyce.sessions.errors import SessionTooLarge, SessionValueError
@@ -52,21 +52,21 @@ Packed = bytes | Live
 Items = Mapping[str, Packed]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Changes:
     """What a request did to a session: items put (or changed in place), names deleted."""
 
-    put: dict[str, Packed] = field(default_factory=dict)
-    deleted: frozenset[str] = frozenset()
+    put: dict[str, Packed]
+    deleted: frozenset[str]
 
     def __bool__(self) -> bool:
         return bool(self.put or self.deleted)
 
     def applied_to(self, items: Items) -> dict[str, Packed]:
         """The items with these changes; new names come last, as do those deleted and put again."""
-        result = {name: packed for name, packed in items.items() if name not in self.deleted}
-        result.update(self.put)
-        return result
+        if not self.deleted:
+            return {**items, **self.put}
+        return {**{name: packed for name, packed in items.items() if name not in self.deleted}, **self.put}
 
 
 def pack(name: str, value: Any, codec: Codec, keeps_live: bool) -> Packed:
