@@ -15,6 +15,12 @@ from spyce.pytest_plugin import spyce_client  # noqa: F401  here even if the pac
 START_LINE_TIMEOUT = 30
 
 
+@pytest.fixture(autouse=True, scope='session')
+def private_state(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Sites under test keep nothing in the home of whoever runs the tests."""
+    os.environ['XDG_STATE_HOME'] = str(tmp_path_factory.mktemp('state'))
+
+
 class LiveServer:
     """A running `spyce serve`. line: what it printed first; url: its address; process: its Popen."""
 
