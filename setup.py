@@ -23,7 +23,7 @@ setup(
     package_data={'spyce': ['py.typed'], 'spyce.modules': ['*.spi'], 'spyce.tags': ['*.spi']},
     install_requires=[
         'click>=8.1',      # the command line
-        'filelock>=3.12',  # createLock between processes, on every platform
+        'filelock>=3.20.1',  # never follows a link at the lock file; createLock between processes, on every platform
         'waitress>=3.0',   # the server behind `spyce serve`: threads, no C, well kept
         'werkzeug>=3.0',   # what is hostile in HTTP: forms, uploads, cookies, dates, ranges; the test client
     ],
@@ -45,7 +45,6 @@ setup(
         'pytest11': ['spyce = spyce.pytest_plugin'],  # the fixture spyce_client
     },
     classifiers=[
-        'License :: OSI Approved :: MIT License',
         'Programming Language :: Python :: 3',
         'Topic :: Internet :: WWW/HTTP :: Dynamic Content',
         'Topic :: Internet :: WWW/HTTP :: Session',

@@ -17,6 +17,7 @@ from spyce.config.messages import ConfigError, warn
 from spyce.config.options import OPTIONS, Config, checked, default_of
 from spyce.config.sessions import SESSION_OPTIONS
 from spyce.config.stores import checked_store
+from spyce.runtime.scheduler import Schedule
 from spyce.sessions.options import SessionOptions
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Loading:
 
     root: str
     folder: str
+    schedule: Schedule
 
 
 loading: ContextVar[Loading | None] = ContextVar('spyce_config_loading', default=None)
@@ -85,7 +87,7 @@ def load_config(root: str | os.PathLike[str] | None = None, config: Any = None,
         settings = _settings(config, 'config', folder)
     else:
         file = os.path.abspath(os.fspath(config))
-        namespace, extra['site_imports'], search = _run_file(file, folder)
+        namespace, extra['site_imports'], search, extra['schedule'] = _run_file(file, folder)
         extra['file'] = file
         settings = _settings(namespace, file, os.path.dirname(file))
     final_root = given_root or settings.get('root') or folder
@@ -117,8 +119,9 @@ def exec_config(code: types.CodeType, namespace: dict[str, Any], folder: str, im
     exec(code, namespace)  # noqa: S102  a config file is Python
 
 
-def _run_file(file: str, root: str) -> tuple[dict[str, Any], SiteImports, list[str]]:
-    """Execute a config file. Returns its names, its importer, and the list of folders that this one searches."""
+def _run_file(file: str, root: str) -> tuple[dict[str, Any], SiteImports, list[str], Schedule]:
+    """Execute a config file. Returns its names, its importer, the list of folders that this one searches, and the
+    tasks that it has registered."""
     from spyce.runtime.imports import SiteImports
     folder = os.path.dirname(file)
     try:
@@ -131,12 +134,13 @@ def _run_file(file: str, root: str) -> tuple[dict[str, Any], SiteImports, list[s
     search = [folder]
     imports = SiteImports(lambda: search)
     namespace: dict[str, Any] = {'__name__': 'spyceConfig', '__file__': file}
-    with _loading(Loading(root, folder)):
+    schedule = Schedule()
+    with _loading(Loading(root, folder, schedule)):
         try:
             exec_config(code, namespace, folder, imports.builtins_for(folder)['__import__'])
         except (Exception, SystemExit) as error:
             raise ConfigError(f'{file}:{_line_in(file, error)}: {type(error).__name__}: {error}') from error
-    return namespace, imports, search
+    return namespace, imports, search, schedule
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from spyce.config import checks
 from spyce.config.messages import ConfigError
 from spyce.config.sessions import SESSION_OPTIONS
 from spyce.config.sitefolder import private_folder
+from spyce.runtime.scheduler import Schedule
 from spyce.sessions.options import SessionOptions
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ class Config:
     """The config file; None if there is none."""
     site_imports: SiteImports | None = None
     """The importer that the config file was run with, to be gone on with by the server."""
+
+    schedule: Schedule = field(default_factory=Schedule)
+    """The tasks that the config file has registered (manual: scheduler)."""
 
     def __post_init__(self) -> None:
         if self.max_file_bytes is None:

@@ -18,8 +18,8 @@ living_servers: WeakSet[spyceServer] = WeakSet()
 
 
 @contextmanager
-def serving(server: spyceServer, output: Output) -> Iterator[None]:
-    """While the block runs, getServer() gives `server`, and print writes to `output`."""
+def serving(server: spyceServer, output: Output | None) -> Iterator[None]:
+    """While the block runs, getServer() gives `server`, and print writes to `output` (None: the real stdout)."""
     server_token = current_server.set(server)
     output_token = current_output.set(output)
     try:
@@ -38,6 +38,10 @@ def getServer(config: Any = None) -> spyceServer:
     if config is not None:
         from spyce.runtime.server import spyceServer
         return spyceServer(config)
+    from spyce.config.loading import loading
+    if loading.get() is not None:
+        raise LookupError('getServer(): the config is being read, and its server is made from it afterwards; call '
+                          'getServer() from pages, modules or scheduled tasks')
     server: spyceServer | None = current_server.get()
     if server is not None:
         return server

@@ -65,6 +65,10 @@ class Schedule:
             if task in self._tasks:
                 self._tasks.remove(task)
 
+    def is_empty(self) -> bool:
+        """Whether there is no task."""
+        return not self._tasks
+
     def pause(self) -> None:
         """Run nothing until resume()."""
         with self._changed:
@@ -132,7 +136,7 @@ class ScheduleRunner(threading.Thread):
     def run(self) -> None:
         """The thread's work."""
         while not self._stopping:
-            if self._lock.acquire(False):
+            if not self._schedule.is_empty() and self._lock.acquire(False):
                 try:
                     self._lead()
                 finally:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from spyce import legacy
 from spyce.page import CompiledPage, PageCache, PageSource, Signature, compile_page, decode_source, read_file
 from spyce.runtime import errors
-from spyce.runtime.context import living_servers
+from spyce.runtime.context import living_servers, serving
 from spyce.runtime.exceptions import (
     HandlerError,
     SpyceError,
@@ -28,6 +28,7 @@ from spyce.runtime.locks import Lock, dummyLock, fileLock, threadLock
 from spyce.runtime.modules import load_module_class
 from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.paths import PathRefused, page_to_run
+from spyce.runtime.scheduler import Schedule, ScheduleRunner
 from spyce.runtime.sitesessions import SiteCodec
 from spyce.runtime.stdout import install_stdout
 from spyce.runtime.taglibraries import ServerTagLibraries
@@ -96,10 +97,13 @@ class spyceServer:
 
     def _make_lock(self, lockname: str) -> Lock:
         if self.multiprocess or self.entry in ('cgi', 'cmd'):
-            folder = os.path.join(self.config.site_folder, 'locks')
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            return fileLock(os.path.join(folder, quote(lockname, safe='')))
+            return fileLock(os.path.join(self._lock_folder(), quote(lockname, safe='')))
         return threadLock() if self.config.threads > 1 else dummyLock()
+
+    def _lock_folder(self) -> str:
+        folder = os.path.join(self.config.site_folder, 'locks')
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        return folder
 
     # -- pages -------------------------------------------------------------------------------------------------
 
@@ -209,6 +213,18 @@ class spyceServer:
         if not self.config.debug:
             return self.short_error_page(500)
         return errors.full_error_page(errors.spyceRuntimeException(failure), self.config.root)
+
+    # -- tasks ---------------------------------------------------------------------------------------------------
+
+    @property
+    def schedule(self) -> Schedule:
+        """The tasks of the site that run by the clock."""
+        return self.config.schedule
+
+    def start_schedule(self) -> None:
+        """Run the tasks of the site in this worker, if no other process of the site does."""
+        lock = fileLock(os.path.join(self._lock_folder(), 'scheduler'))
+        ScheduleRunner(self.schedule, lock, lambda: serving(self, None)).start()
 
     # -- sessions ------------------------------------------------------------------------------------------------
 

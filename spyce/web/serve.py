@@ -72,6 +72,7 @@ def serve_with_threads(app: Application, listener: socket.socket) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     print(start_line(config.root, listener), flush=True)
+    app.start_background()
     _loop(server, until=lambda: bool(stopping))
     _finish(server)
 
@@ -135,7 +136,9 @@ def serve_with_processes(make_app: Callable[[], Application], config: Config, li
                 self.cfg.set(name, value)
 
         def load(self) -> Application:
-            return make_app()
+            app = make_app()
+            app.start_background()
+            return app
 
     GracefulArbiter(Site()).run()
 

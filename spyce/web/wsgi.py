@@ -32,6 +32,9 @@ class PageServer(Protocol):
     def handle_page(self, request: Any, response: Any, file: str) -> int:
         """Answer with the page in `file`, or with its error page; the caller closes the response."""
 
+    def start_schedule(self) -> None:
+        """Run the scheduled tasks of the site in this process."""
+
 
 class MethodNotAllowed(RequestError):
     """The address does not answer requests with this method."""
@@ -57,6 +60,10 @@ class Application:
         self.config = server.config
         self.root = server.config.root
         self._environment_noted = False
+
+    def start_background(self) -> None:
+        """Run the scheduled tasks of the site in this process; for workers that serve (`spyce serve` does it)."""
+        self.server.start_schedule()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if not self._environment_noted:

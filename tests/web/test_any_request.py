@@ -13,11 +13,12 @@ import spyce
 
 EXAMPLES = 20000 if os.environ.get('SPYCE_SOAK') else 150
 
-PAGE = """[[.import names="cookie"]]
+PAGE = """[[.import names="cookie, session"]]
 [[
 request.get(); request.post(); request.get1(); request.post1(); request.file(); request.getpost1('a', 'b', 1)
 request.uri(); request.uri('path'); request.uri('query'); request.method(); request.query(); request.getHeader()
 request.getHeader('Cookie'); request['a']; request.env(); request.filename(); cookie.get(); cookie.get('sessionid')
+session.get('a'); len(session); session.sessionid; session.is_new
 ]][[= request.uri() ]][[= request.get() ]][[= request.post() ]][[= cookie.get() ]]"""
 
 SOME_TEXT = st.text(st.characters(max_codepoint=255), max_size=40)
