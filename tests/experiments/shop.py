@@ -5,6 +5,8 @@ from pathlib import Path
 
 LOCK_TIMEOUT = 0.25
 HOLD = 0.5
+WORK = 0.004
+"""Seconds that pages take at most between reading and writing, so that they overlap."""
 
 LOGIN = """[[.import name=session]][[.import name=request]][[
 session.put('life', request.get1('life'))
@@ -12,9 +14,10 @@ session.put('life', request.get1('life'))
 
 # Each page answers "none" if there is no session, else a JSON object. The branches are the operations.
 ACT = """[[.import name=session]][[.import name=request]][[\\
-import json, time
+import json, random, time
 do, key, value = request.get1('do'), request.get1('key'), request.get1('value')
 life = session.get('life')
+time.sleep(random.uniform(0, WORK))
 answer = None
 if life is not None:
     if do in ('count', 'hold', 'fail', 'rollback'):
@@ -41,9 +44,10 @@ if life is not None:
 ]][[= json.dumps([life, answer]) ]]"""
 
 MERGE = """[[.import name=session args="lock='merge'"]][[.import name=request]][[\\
-import json
+import json, random, time
 do, key, value = request.get1('do'), request.get1('key'), request.get1('value')
 life = session.get('life')
+time.sleep(random.uniform(0, WORK))
 answer = None
 if life is not None:
     if do == 'incr':
@@ -76,8 +80,12 @@ def make_shop(folder: Path) -> Path:
     root.mkdir()
     (folder / 'sessions').mkdir()
     (root / 'login.spy').write_text(LOGIN)
-    (root / 'act.spy').write_text(ACT.replace('HOLD', str(HOLD)))
-    (root / 'merge.spy').write_text(MERGE)
+    (root / 'act.spy').write_text(_filled(ACT))
+    (root / 'merge.spy').write_text(_filled(MERGE))
     (root / 'read.spy').write_text(READ)
     (root / 'spyceconf.py').write_text(CONFIG)
     return root
+
+
+def _filled(page: str) -> str:
+    return page.replace('HOLD', str(HOLD)).replace('WORK', str(WORK))

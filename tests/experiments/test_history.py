@@ -29,6 +29,9 @@ KILLS = 100 if SOAK else 4
 CLIENTS = 16
 SESSIONS = 200 if SOAK else 20
 BUSY_SESSIONS = SESSIONS // 10
+"""Half of the requests go to these."""
+OLD_IDS = 0.05
+"""This part of the requests sends some id that the session had at some time, not the newest."""
 
 WEIGHTS = {'count': 20, 'incr': 15, 'read': 15, 'put': 12, 'merge put': 10, 'delete': 6, 'merge delete': 6, 'fail': 4,
            'rollback': 4, 'regenerate': 4, 'invalidate': 1.5, 'hold': 0.7}
@@ -58,11 +61,10 @@ class Operation:
 
 @dataclass
 class Life:
-    """A session from login to its end, with all that clients did to it. current_id: the newest id a client knows."""
+    """A session from login to its end, with all that clients did to it. ids: those that clients know, newest last."""
 
     name: str
-    first_id: str
-    current_id: str
+    ids: list[str]
     history: list[Operation] = field(default_factory=list)
 
 
@@ -162,7 +164,7 @@ class Crowd:
         """One more request for every session there ever was."""
         with Visitor(self.server) as visitor:
             for life in self.lives:
-                self._act(visitor, life, 'count')
+                self._act(visitor, life, 'count', old_ids=0)
 
     def _be_client(self) -> None:
         visitor = Visitor(self.server)
@@ -178,8 +180,8 @@ class Crowd:
                     if life is None:
                         self._browsers[number] = self._log_in(visitor)
                         continue
-                may_be_there = self._act(visitor, life, random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0])
-                if not may_be_there and self._browsers[number] is life:
+                do, = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
+                if not self._act(visitor, life, do) and self._browsers[number] is life:
                     self._browsers[number] = None
         except Exception as error:
             self.surprises.append(error)
@@ -195,14 +197,14 @@ class Crowd:
         status, body = answer
         sessionid = body.strip()
         assert (status, visitor.cookie) == (200, f'sessionid={sessionid}')
-        life = Life(name, sessionid, sessionid)
+        life = Life(name, [sessionid])
         self.lives.append(life)
         return life
 
-    def _act(self, visitor: Visitor, life: Life, do: str) -> bool:
+    def _act(self, visitor: Visitor, life: Life, do: str, old_ids: float = OLD_IDS) -> bool:
         """Do one thing to the session and note what came of it. Returns whether the browser may still have it."""
-        operation = Operation(do, life.current_id, random.choice('abcd'), f'value {next(self._serial)}',
-                              time.monotonic())
+        sent_id = life.ids[-1] if random.random() >= old_ids else random.choice(life.ids)
+        operation = Operation(do, sent_id, random.choice('abcd'), f'value {next(self._serial)}', time.monotonic())
         arguments = {'do': do, 'key': operation.key, 'value': operation.value}
         answer = self._get(visitor, PAGE_OF.get(do, 'act'), operation.sent_id, arguments)
         operation.returned = time.monotonic()
@@ -212,8 +214,9 @@ class Crowd:
         if operation.outcome != 'refused':
             life.history.append(operation)
         if do == 'regenerate' and operation.outcome == 'seen':
-            life.current_id = operation.answer
-        return operation.outcome != 'none' and (do, operation.outcome) != ('invalidate', 'seen')
+            life.ids.append(operation.answer)
+        is_gone = operation.outcome == 'none' and sent_id == life.ids[-1]
+        return not is_gone and (do, operation.outcome) != ('invalidate', 'seen')
 
     def _understand(self, life: Life, operation: Operation, status: int, body: str) -> None:
         if status == 503:
@@ -252,7 +255,7 @@ def test_every_history_has_an_explanation(tmp_path: Path) -> None:
         check_store(tmp_path / 'sessions', crowd, during)
 
     for life in crowd.lives:
-        contradiction = find_contradiction(life.history, State(frozenset(), life.first_id), step)
+        contradiction = find_contradiction(life.history, State(frozenset(), life.ids[0]), step)
         assert contradiction is None, f'{life.name}: {contradiction}'
     report(crowd, during)
 
