@@ -7,7 +7,7 @@
         assert 'Hello' in Client(make_app('site')).get('/hello.spy').text
 
 With pytest, the fixture `spyce_client` is such a client for the site that the ini option `spyce_root` names, or else
-for the folder of the test file.
+for the folder of the test file.  `store_suite` has the tests that any session store must pass (spyce.storesuite).
 """
 from __future__ import annotations
 
@@ -18,15 +18,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+if TYPE_CHECKING:
+    from spyce import storesuite as store_suite  # noqa: F401  what __getattr__ gives
+
 MAX_REDIRECTS = 20
 
 Data = Mapping[str, Any] | str | bytes | None
+
+
+def __getattr__(name: str) -> Any:
+    """store_suite, loaded at need: it imports pytest and hypothesis."""
+    if name == 'store_suite':
+        from spyce import storesuite
+        return storesuite
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
 @dataclass(frozen=True)
