@@ -132,6 +132,7 @@ def test_server_command_line_and_program_count_exactly_together(site: Path) -> N
         assert [program.returncode for program in programs] == [0, 0]
         assert served > 0
         expected = 1 + served + 2 * ROUNDS + 2 * 100
+        visitor.close()  # the server has given up the idle connection by now, or is about to
         assert visitor.get('/read.spy') == (200, f'{expected}\n')
         assert render(site, 'read.spy', visitor) == f'{expected}\n'
 
