@@ -5,6 +5,7 @@ from pathlib import Path
 
 LOCK_TIMEOUT = 0.25
 HOLD = 0.5
+PAGE_ERROR = 'an error of the page'
 WORK = 0.004
 """Seconds that pages take at most between reading and writing, so that they overlap."""
 
@@ -26,10 +27,10 @@ if life is not None:
     if do == 'hold':
         time.sleep(HOLD)
     elif do == 'fail':
-        raise RuntimeError('an error of the page')
+        raise RuntimeError('PAGE_ERROR')
     elif do == 'rollback':
         session.rollback()
-        raise RuntimeError('an error of the page')
+        raise RuntimeError('PAGE_ERROR')
     elif do == 'put':
         answer = session.get(key)
         session.put(key, value)
@@ -88,4 +89,4 @@ def make_shop(folder: Path) -> Path:
 
 
 def _filled(page: str) -> str:
-    return page.replace('HOLD', str(HOLD)).replace('WORK', str(WORK))
+    return page.replace('HOLD', str(HOLD)).replace('WORK', str(WORK)).replace('PAGE_ERROR', PAGE_ERROR)

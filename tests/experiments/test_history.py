@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import sys
 import threading
@@ -22,7 +23,7 @@ import pytest
 from spyce.sessions import DbmStore
 from tests.experiments.linearize import find_contradiction
 from tests.experiments.server import SOAK, ServerProcess, Visitor, running
-from tests.experiments.shop import PAGE_OF, make_shop
+from tests.experiments.shop import PAGE_ERROR, PAGE_OF, make_shop
 
 REQUESTS = 100_000 if SOAK else 1_000
 KILLS = 100 if SOAK else 4
@@ -253,6 +254,7 @@ def test_every_history_has_an_explanation(tmp_path: Path) -> None:
         refused = crowd.outcomes['count', 'refused'] - during['count', 'refused']
         assert refused == 0, 'a lock was left behind'
         check_store(tmp_path / 'sessions', crowd, during)
+        check_log(server.log.read_text(), crowd)
 
     for life in crowd.lives:
         contradiction = find_contradiction(life.history, State(frozenset(), life.ids[0]), step)
@@ -276,6 +278,13 @@ def check_store(folder: Path, crowd: Crowd, outcomes: Counter[tuple[str, str]]) 
         assert alive <= len(ids) <= alive + whose_id_got_lost
     finally:
         store.close()
+
+
+def check_log(log: str, crowd: Crowd) -> None:
+    """Nothing went wrong but what the pages did wrong, and no id can be learned from the log."""
+    errors = set(re.findall(r'^[\w.]*(?:Error|Exception|Locked)\b.*', log, re.MULTILINE))
+    assert errors == {f'RuntimeError: {PAGE_ERROR}'}
+    assert not any(sessionid in log for life in crowd.lives for sessionid in life.ids)
 
 
 def report(crowd: Crowd, outcomes: Counter[tuple[str, str]]) -> None:
