@@ -17,14 +17,16 @@ from spyce.sessions.errors import (
     SessionValueError,
     StoreError,
 )
+from spyce.sessions.info import SessionInfo
 from spyce.sessions.manager import SessionManager
 from spyce.sessions.memory import MemoryStore
 from spyce.sessions.options import SessionOptions
 from spyce.sessions.request import RequestSession
 from spyce.sessions.store import CLEAN_INTERVAL, SessionStore
+from spyce.sessions.users import end_all, find
 
 __all__ = [
     'CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'RequestSession', 'SessionChanged', 'SessionError', 'SessionLocked',
-    'SessionManager', 'SessionNotFoundError', 'SessionOptions', 'SessionReadOnly', 'SessionStore', 'SessionTooLarge',
-    'SessionValueError', 'StoreError',
+    'SessionInfo', 'SessionManager', 'SessionNotFoundError', 'SessionOptions', 'SessionReadOnly', 'SessionStore',
+    'SessionTooLarge', 'SessionValueError', 'StoreError', 'end_all', 'find',
 ]

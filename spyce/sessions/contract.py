@@ -10,13 +10,14 @@ import builtins
 import os
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, cast
 
 from spyce.sessions.errors import SessionLocked, SessionNotFoundError
 from spyce.sessions.locking import Key, SessionLocks
 from spyce.sessions.native import Entry, NativeStore, Pointer, Releasable, is_bookkeeping
 from spyce.sessions.private import make_private_folder
 from spyce.sessions.store import SessionStore
+from spyce.sessions.users import index_of, index_text
 from spyce.sessions.values import Codec, Items, Packed, pack, unpack
 
 CREATED = '_spyce_created'
@@ -28,7 +29,9 @@ SECTIONS = 100
 class ContractStore(NativeStore):
     """A store with load, save, clear, is_expired and list only, or some of the optional methods (SessionStore).
 
-    The id of a session is its key.  An id that regenerate() replaced is remembered in this process only.
+    The id of a session is its key.  An id that regenerate() replaced is remembered in this process only, since such a
+    store has no place for it that its own list() would not show: a request in another process that still uses the old
+    id finds no session, and what it puts is not kept, which the log says.
     """
 
     keeps_live = True  # what cannot be pickled is for the store itself to refuse
@@ -62,65 +65,87 @@ class ContractStore(NativeStore):
             return Pointer(sessionid) if self._knows(sessionid) else None
 
     def read(self, key: Key) -> Entry | None:
+        key = self._current(key)
         with self._section(key):
             if not self._knows(key):
                 return None
-            session = self.store.load(str(key), 0)
+            session = self.store.load(key, 0)
             return self._entry(session)
 
-    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float) -> Key:
+    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
+               user: str = '') -> Key:
         with self._section(sessionid):
-            create = getattr(self.store, 'create', None)
-            if create is None:
-                session = self.store.load(sessionid, idle)
-                self._fill(session, items, created, idle, expires)
-                self.store.save(sessionid, session)
-            else:
-                session = {}
-                self._fill(session, items, created, idle, expires)
-                create(sessionid, session, idle)
+            self._create(sessionid, items, created, idle, expires)
         return sessionid
 
+    def _create(self, sessionid: str, items: Items, created: float, idle: float, expires: float) -> None:
+        create = getattr(self.store, 'create', None)
+        if create is None:
+            session = self.store.load(sessionid, idle)
+            self._fill(session, items, created, idle, expires)
+            self.store.save(sessionid, session)
+        else:
+            session = {}
+            self._fill(session, items, created, idle, expires)
+            create(sessionid, session, idle)
+
     def update(self, key: Key, items: Items | None, *, now: float, slide: tuple[float, float] | None = None,
-               renewal: tuple[str, float] | None = None) -> bool:
+               renewal: tuple[str, float] | None = None, user: str | None = None) -> bool:
+        key = self._current(key)
         with self._section(key):
             if not self._knows(key):
                 return False
-            session = self.store.load(str(key), 0)
+            session = self.store.load(key, 0)
             entry = self._entry(session)
             if entry.expires <= now:
                 return False
             idle, expires = slide or (entry.idle, entry.expires)
             touch = getattr(self.store, 'touch', None)
             if items is None and renewal is None and touch is not None:
-                touch(str(key), idle)
+                touch(key, idle)
                 return True
             items = entry.items if items is None else items
             if renewal is None:
                 self._fill(session, items, entry.created, idle, expires)
-                self.store.save(str(key), session)
-        if renewal is not None:
-            new_id, until = renewal
-            self.create(new_id, items, created=entry.created, idle=idle, expires=expires)
-            self._retire(str(key), new_id, now, until)
-            self.remove(key)
+                self.store.save(key, session)
+            else:
+                # In the section of the old id, so that who ends that session ends it before or finds the new id.
+                self._create(renewal[0], items, entry.created, idle, expires)
+                self._retire(key, renewal[0], now, renewal[1])
+                self.store.clear(key)
         return True
 
     def _retire(self, old_id: str, new_id: str, now: float, until: float) -> None:
         for sessionid, pointer in builtins.list(self._replaced.items()):
             if pointer.until is not None and pointer.until < now:
-                del self._replaced[sessionid]
+                self._replaced.pop(sessionid, None)
             elif pointer.key == old_id:
                 self._replaced[sessionid] = Pointer(new_id, pointer.retired, pointer.until)
         self._replaced[old_id] = Pointer(new_id, now, until)
 
-    def remove(self, key: Key) -> bool:
+    def _current(self, key: Key) -> str:
+        """The id of the session now, if a request of this process has replaced it."""
+        pointer = self._replaced.get(str(key))
+        return str(key if pointer is None else pointer.key)
+
+    def incr(self, key: Key, name: str, by: float) -> int | float | None:
+        incr = getattr(self.store, 'incr', None)
+        if incr is None:
+            return None
+        key = self._current(key)
         with self._section(key):
-            try:
-                self.store.clear(str(key))
-            except SessionNotFoundError:
-                return False
-        return True
+            return cast('int | float', incr(key, name, by)) if self._knows(key) else None
+
+    def remove(self, key: Key) -> bool:
+        while True:
+            current = self._current(key)
+            with self._section(current):
+                try:
+                    self.store.clear(current)
+                    return True
+                except SessionNotFoundError:
+                    if self._current(key) == current:
+                        return False
 
     def delete_expired(self, limit: int = 1000, now: float | None = None) -> int:
         delete_expired = getattr(self.store, 'delete_expired', None)
@@ -142,11 +167,32 @@ class ContractStore(NativeStore):
     def list(self) -> builtins.list[str]:
         return builtins.list(self.store.list())
 
+    def each(self) -> Iterator[tuple[str, Key, Entry]]:
+        for sessionid in self.list():
+            entry = self.read(sessionid)
+            if entry is not None:
+                yield sessionid, sessionid, entry
+
+    def find(self, key: str, value: str | int) -> builtins.list[str]:
+        find = getattr(self.store, 'find', None)
+        if find is not None:
+            return builtins.list(find(key, value))
+        text = index_text(key, value)
+        return [sessionid for sessionid, _, entry in self.each() if index_of(entry.items, key, self._codec) == text]
+
     def lock(self, key: Key, timeout: float, max_waiters: int) -> Releasable:
+        while True:
+            current = self._current(key)
+            held = self._lock(current, timeout, max_waiters)
+            if self._current(key) == current:
+                return held
+            held.release()  # who had the lock has replaced the id
+
+    def _lock(self, sessionid: str, timeout: float, max_waiters: int) -> Releasable:
         lock = getattr(self.store, 'lock', None)
         if lock is None:
-            return self._own_locks().acquire(key, timeout, max_waiters)
-        held: Releasable | None = lock(str(key), timeout)
+            return self._own_locks().acquire(sessionid, timeout, max_waiters)
+        held: Releasable | None = lock(sessionid, timeout)
         if held is None:
             raise SessionLocked(f'the session was in use by another request for {timeout:g} seconds '
                                 '(session_lock_timeout)')

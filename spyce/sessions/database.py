@@ -17,13 +17,20 @@ from spyce.sessions.private import check_private_file, open_private_file
 Result = TypeVar('Result')
 
 APPLICATION_ID = 0x53705365  # 'SpSe'
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 10.0
+
+UPGRADES = {
+    1: ('ALTER TABLE entries ADD COLUMN user TEXT',
+        'CREATE INDEX entries_by_user ON entries (user) WHERE user IS NOT NULL'),
+}
+"""What makes a store of a version one of the next version."""
 
 SCHEMA = """
 CREATE TABLE entries (key INTEGER PRIMARY KEY, value BLOB NOT NULL, created REAL NOT NULL, idle REAL NOT NULL,
-                      expires REAL NOT NULL);
+                      expires REAL NOT NULL, user TEXT);
 CREATE INDEX entries_by_expiry ON entries (expires);
+CREATE INDEX entries_by_user ON entries (user) WHERE user IS NOT NULL;
 CREATE TABLE ids (id TEXT PRIMARY KEY, key INTEGER NOT NULL, retired REAL, until REAL) WITHOUT ROWID;
 CREATE INDEX ids_by_key ON ids (key);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -61,19 +68,8 @@ class Database:
 
     def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Do `work` in one transaction: all of it or nothing. It may be called again if the database is busy."""
-        def transaction(connection: sqlite3.Connection) -> Result:
-            connection.execute('BEGIN IMMEDIATE')
-            try:
-                result = work(connection)
-                connection.execute('COMMIT')
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute('ROLLBACK')
-                raise
-            return result
-
         with self._writing:
-            return self._retry(transaction)
+            return self._retry(lambda connection: _transaction(connection, work))
 
     def execute(self, sql: str, values: tuple[object, ...] = ()) -> int:
         """Execute one statement, a transaction of its own. How many rows it changed."""
@@ -121,18 +117,12 @@ class Database:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Make the tables in an empty file; refuse one that is not ours."""
+        """Make the tables in an empty file, upgrade those of an earlier version; refuse a file that is not ours."""
         if not _stamp(connection)[0] and _is_empty(connection):
             connection.execute('PRAGMA journal_mode=WAL')
-            connection.execute('BEGIN IMMEDIATE')
-            try:
-                if _is_empty(connection):  # no other process was faster
-                    _make_tables(connection)
-                connection.execute('COMMIT')
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute('ROLLBACK')
-                raise
+            _transaction(connection, _make_tables)
+        if _stamp(connection)[0] == APPLICATION_ID and _stamp(connection)[1] in UPGRADES:
+            _transaction(connection, _upgrade)
         application, version = _stamp(connection)
         if application != APPLICATION_ID:
             raise StoreError(f'{self.path}: this is a database of another program, not a session store; give another '
@@ -150,6 +140,18 @@ class Database:
         self._all.clear()
         self._idle.clear()
         self._writing = threading.Lock()
+
+
+def _transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    connection.execute('BEGIN IMMEDIATE')
+    try:
+        result = work(connection)
+        connection.execute('COMMIT')
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute('ROLLBACK')
+        raise
+    return result
 
 
 def _close_connections(idle: deque[sqlite3.Connection], connections: set[sqlite3.Connection]) -> None:
@@ -170,11 +172,22 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
+    if not _is_empty(connection):
+        return  # another process was faster
     for statement in SCHEMA.split(';'):
         connection.execute(statement)
     connection.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(32),))
     connection.execute(f'PRAGMA application_id={APPLICATION_ID}')
     connection.execute(f'PRAGMA user_version={VERSION}')
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    version = _stamp(connection)[1]  # another process may have been faster
+    while version in UPGRADES:
+        for statement in UPGRADES[version]:
+            connection.execute(statement)
+        version += 1
+        connection.execute(f'PRAGMA user_version={version}')
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

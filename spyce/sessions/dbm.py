@@ -9,8 +9,8 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from spyce.sessions.database import Database
 from spyce.sessions.errors import SessionValueError, StoreError
@@ -18,11 +18,14 @@ from spyce.sessions.ids import fingerprint
 from spyce.sessions.locking import HeldLock, Key, SessionLocks
 from spyce.sessions.native import DirectStore, Entry, Pointer
 from spyce.sessions.private import make_private_folder
+from spyce.sessions.users import index_text
 from spyce.sessions.values import Codec, Items
 
 log = logging.getLogger('spyce.session')
 
 SUBFOLDER = 'spyce-sessions'
+PAGE = 200
+"""Sessions read at once where all are wanted."""
 
 
 class DbmStore(DirectStore):
@@ -81,19 +84,23 @@ class DbmStore(DirectStore):
         return Pointer(*cast('tuple[int, float | None, float | None]', rows[0])) if rows else None
 
     def read(self, key: Key) -> Entry | None:
-        rows = self._database.query('SELECT value, created, idle, expires FROM entries WHERE key = ?', (key,))
+        rows = self._database.query('SELECT value, created, idle, expires, user FROM entries WHERE key = ?', (key,))
         return _entry(rows[0], lambda: f'number {key}') if rows else None
 
     def fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
         rows = self._database.query(
-            'SELECT e.value, e.created, e.idle, e.expires, e.key, i.retired, i.until '
+            'SELECT e.value, e.created, e.idle, e.expires, e.user, e.key, i.retired, i.until '
             'FROM ids i JOIN entries e ON e.key = i.key WHERE i.id = ?', (sessionid,))
         if not rows:
             return None
-        entry = _entry(rows[0][:4], lambda: fingerprint(sessionid, self.salt))
-        return (Pointer(*cast('tuple[int, float | None, float | None]', rows[0][4:])), entry) if entry else None
+        entry = self._readable(rows[0][:5], sessionid)
+        return (Pointer(*cast('tuple[int, float | None, float | None]', rows[0][5:])), entry) if entry else None
 
-    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float) -> Key:
+    def _readable(self, row: tuple[object, ...], sessionid: str) -> Entry | None:
+        return _entry(row, lambda: fingerprint(sessionid, self.salt))
+
+    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
+               user: str = '') -> Key:
         key = secrets.randbits(62)
         value = _blob(items)
 
@@ -102,14 +109,15 @@ class DbmStore(DirectStore):
                 connection.execute('INSERT INTO ids (id, key) VALUES (?, ?)', (sessionid, key))
             except sqlite3.IntegrityError:
                 raise ValueError('there is a session of this id already') from None
-            connection.execute('INSERT INTO entries VALUES (?, ?, ?, ?, ?)', (key, value, created, idle, expires))
+            connection.execute('INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)',
+                               (key, value, created, idle, expires, user or None))
 
         self._database.write(insert)
         return key
 
     def update(self, key: Key, items: Items | None, *, now: float, slide: tuple[float, float] | None = None,
-               renewal: tuple[str, float] | None = None) -> bool:
-        # The indexed column is named only when it changes: an index that is not touched is not written.
+               renewal: tuple[str, float] | None = None, user: str | None = None) -> bool:
+        # An indexed column is named only when it changes: an index that is not touched is not written.
         columns: list[str] = []
         values: list[object] = []
         if items is not None:
@@ -118,6 +126,9 @@ class DbmStore(DirectStore):
         if slide is not None:
             columns += ['idle = ?', 'expires = ?']
             values += slide
+        if user is not None:
+            columns.append('user = ?')
+            values.append(user or None)
         sql = f'UPDATE entries SET {", ".join(columns) or "key = key"} WHERE key = ? AND expires > ?'
         row = (*values, key, now)
         if renewal is None:
@@ -158,6 +169,32 @@ class DbmStore(DirectStore):
         """The ids of all sessions, retired ones not."""
         return [cast(str, row[0]) for row in self._database.query('SELECT id FROM ids WHERE retired IS NULL')]
 
+    def each(self) -> Iterator[tuple[str, Key, Entry]]:
+        last = -1
+        while True:
+            rows = self._database.query(
+                'SELECT e.value, e.created, e.idle, e.expires, e.user, e.key, i.id FROM entries e JOIN ids i '
+                'ON i.key = e.key AND i.retired IS NULL WHERE e.key > ? ORDER BY e.key LIMIT ?', (last, PAGE))
+            for row in rows:
+                last, sessionid = cast('tuple[int, str]', row[5:])
+                entry = self._readable(row[:5], sessionid)
+                if entry is not None:
+                    yield sessionid, last, entry
+            if len(rows) < PAGE:
+                return
+
+    def find(self, key: str, value: str | int) -> builtins.list[str]:
+        rows = self._database.query('SELECT i.id FROM entries e JOIN ids i ON i.key = e.key AND i.retired IS NULL '
+                                    'WHERE e.user = ?', (index_text(key, value),))
+        return [cast(str, row[0]) for row in rows]
+
+    def stats(self, now: float) -> dict[str, Any]:
+        row = self._database.query('SELECT count(*), coalesce(sum(expires <= ?), 0), coalesce(sum(length(value)), 0), '
+                                   'min(created), max(created) FROM entries', (now,))[0]
+        count, expired, size, oldest, newest = cast('tuple[int, int, int, float | None, float | None]', row)
+        return {'live': count - expired, 'expired': expired, 'bytes': size, 'oldest': oldest, 'newest': newest,
+                'files': {entry.name: entry.stat().st_size for entry in os.scandir(self.folder)}}
+
     def lock(self, key: Key, timeout: float, max_waiters: int) -> HeldLock:
         try:
             return self._open()[1].acquire(key, timeout, max_waiters)
@@ -173,7 +210,7 @@ def _blob(items: Items) -> bytes:
 
 
 def _entry(row: tuple[object, ...], label: Callable[[], str]) -> Entry | None:
-    value, created, idle, expires = cast('tuple[bytes, float, float, float]', row)
+    value, created, idle, expires, user = cast('tuple[bytes, float, float, float, str | None]', row)
     try:
         items = pickle.loads(value)
         if not isinstance(items, dict):
@@ -182,4 +219,4 @@ def _entry(row: tuple[object, ...], label: Callable[[], str]) -> Entry | None:
         log.error('session %s: what is stored cannot be read and counts as lost: %s: %s', label(),
                   type(error).__name__, error)
         return None
-    return Entry(items, created, idle, expires)
+    return Entry(items, created, idle, expires, user or '')

@@ -9,6 +9,7 @@ from spyce.sessions.errors import SessionLocked
 from spyce.sessions.ids import is_well_formed, new_id
 from spyce.sessions.locking import Key
 from spyce.sessions.native import Entry, Pointer, Releasable
+from spyce.sessions.users import index_of
 from spyce.sessions.values import Items, Packed, check_size
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class StoreLink:
     def candidates(self) -> list[str]:
         """The ids sent that could be ours: few, each once."""
         return [sessionid for sessionid in dict.fromkeys(self._sent) if is_well_formed(sessionid)][:MOST_COOKIES]
+
+    @property
+    def key(self) -> Key:
+        """The store's key of the session; 0 if there is none."""
+        return self._key
 
     @property
     def label(self) -> str:
@@ -143,6 +149,12 @@ class StoreLink:
 
     # Storing
 
+    def renew(self) -> None:
+        """Give the session a new id when it is stored next."""
+        if self.entry is not None and not self.next_id:
+            self.next_id = new_id()
+            self._manager.announced[self.next_id] = self
+
     def create(self, items: dict[str, Packed]) -> bool:
         """Store a new session; False if the id sent was replaced, when a new one would take the place of the right one.
 
@@ -155,9 +167,10 @@ class StoreLink:
         options = self._manager.options
         check_size(items, options.session_max_bytes)
         now = self._manager.clock()
-        entry = Entry(items, now, self.expire, now + min(self.expire, options.session_lifetime))
+        entry = Entry(items, now, self.expire, now + min(self.expire, options.session_lifetime), self._user(items))
         sessionid = self.next_id or new_id()
-        self._key = self._manager.native.create(sessionid, items, created=now, idle=entry.idle, expires=entry.expires)
+        self._key = self._manager.native.create(sessionid, items, created=now, idle=entry.idle, expires=entry.expires,
+                                                user=entry.user)
         self.entry, self.id, self.next_id = entry, sessionid, ''
         return True
 
@@ -177,6 +190,10 @@ class StoreLink:
         if not done:
             log.warning('session %s ended while a request used it; what that request put is not kept', self.label)
         return done
+
+    def incr(self, name: str, by: float) -> int | float | None:
+        """Have the store itself add to a stored item; its new value, or None if it does not do that."""
+        return None if self.entry is None else self._manager.native.incr(self._key, name, by)
 
     def touch(self) -> None:
         """The session was used: move its expiry, if that is due."""
@@ -203,16 +220,22 @@ class StoreLink:
         slide = self._slide(entry)
         until = now + self._manager.options.session_lock_timeout + GRACE
         renewal = (self.next_id, until) if self.next_id else None
-        if not self._manager.native.update(self._key, items, now=now, slide=slide, renewal=renewal):
+        user = entry.user if items is None else self._user(items)
+        if not self._manager.native.update(self._key, items, now=now, slide=slide, renewal=renewal,
+                                           user=None if user == entry.user else user):
             return False
         idle, expires = slide or (entry.idle, entry.expires)
-        self.entry = Entry(entry.items if items is None else items, entry.created, idle, expires)
+        self.entry = Entry(entry.items if items is None else items, entry.created, idle, expires, user)
         self.slid = self.slid or slide is not None
         if renewal is not None:
             self.id, self.next_id, self.is_retired = self.next_id, '', False
             if isinstance(self._key, str):
                 self._key = self.id  # a store in which the id is the key
         return True
+
+    def _user(self, items: Items) -> str:
+        index = self._manager.options.session_index
+        return '' if index is None else index_of(items, index, self._manager.values)
 
     def _slide(self, entry: Entry) -> tuple[float, float] | None:
         """The new idle time and expiry, if they differ enough from the stored ones to be worth a write."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
+from weakref import WeakValueDictionary
 
 from spyce.sessions.dbm import DbmStore
-from spyce.sessions.errors import StoreError
-from spyce.sessions.ids import fingerprint
-from spyce.sessions.native import NativeStore
+from spyce.sessions.errors import SessionError, SessionNotFoundError, StoreError
+from spyce.sessions.ids import fingerprint, is_well_formed
+from spyce.sessions.info import SessionInfo, describe, read_items
+from spyce.sessions.link import StoreLink
+from spyce.sessions.locking import Key
+from spyce.sessions.native import Entry, NativeStore
 from spyce.sessions.options import SessionOptions
 from spyce.sessions.request import RequestSession
 from spyce.sessions.values import Codec, PickleCodec
@@ -28,6 +33,8 @@ class SessionManager:
         self.options = options
         self.clock = clock
         self.values = values or PickleCodec()
+        self.announced: WeakValueDictionary[str, StoreLink] = WeakValueDictionary()
+        """Requests of this process that will store their session under a new id, by that id."""
         self._create_lock = create_lock
         self._mutex = threading.Lock()
         self._native: NativeStore | None = None
@@ -48,9 +55,9 @@ class SessionManager:
         return self._native
 
     @classmethod
-    def for_store(cls, store: Any) -> SessionManager:
-        """One for programs that work on a store by themselves, such as cleaning."""
-        return cls(SessionOptions(session_store=store), create_lock=lambda name: threading.RLock())
+    def for_store(cls, store: Any, **options: Any) -> SessionManager:
+        """One for programs that work on a store by themselves, such as cleaning. options: see SessionOptions."""
+        return cls(SessionOptions(session_store=store, **options), create_lock=lambda name: threading.RLock())
 
     def check(self) -> None:
         """Raise StoreError if a configured store cannot be used; the default one is left for its first use."""
@@ -81,6 +88,73 @@ class SessionManager:
             if count < step:
                 break
         return removed
+
+    # For users and operators
+
+    def find(self, value: str | int) -> list[SessionInfo]:
+        """The living sessions whose item session_index is `value` (1 is not '1'). Raises SessionError without one."""
+        return [self._describe(sessionid, entry) for sessionid, _, entry in self._of_user(value)]
+
+    def end_all(self, value: str | int, except_id: str | None = None) -> int:
+        """End the sessions that find() gives, but not the one of the id `except_id`; how many there were.
+
+        It waits for no request that uses one of them: what such a request puts is not kept.
+        """
+        spared = self._key_of(except_id) if except_id else None
+        ended = 0
+        while keys := {key for _, key, _ in self._of_user(value)} - {spared}:
+            ended += sum(self.native.remove(key) for key in keys)  # and look again: ids may have changed meanwhile
+        return ended
+
+    def sessions(self, limit: int | None = None) -> Iterator[SessionInfo]:
+        """All sessions in the store, expired ones that are not cleaned away yet too; at most `limit`."""
+        return (self._describe(sessionid, entry) for sessionid, _, entry in islice(self.native.each(), limit))
+
+    def show(self, sessionid: str) -> tuple[SessionInfo, dict[str, Any]]:
+        """One session and its items (an Unreadable for each that cannot be read). Raises SessionNotFoundError."""
+        found = self.native.fetch(sessionid) if is_well_formed(sessionid) else None
+        if found is None:
+            raise SessionNotFoundError('there is no session of this id')
+        return self._describe(sessionid, found[1]), read_items(found[1].items, self.values)
+
+    def destroy(self, sessionid: str) -> bool:
+        """End a session, as end_all() does. False if there is none of this id."""
+        key = self._key_of(sessionid)
+        return key is not None and self.native.remove(key)
+
+    def destroy_older_than(self, seconds: float) -> int:
+        """End all sessions that were created more than `seconds` ago, used or not; how many there were."""
+        latest = self.clock() - seconds
+        return sum(self.native.remove(key) for _, key, entry in self.native.each() if entry.created < latest)
+
+    def stats(self) -> dict[str, Any]:
+        """Numbers on the store.
+
+        live, expired: sessions; bytes: of their data; oldest, newest: times of creation, None without sessions;
+        files: the sizes of the store's files by name, empty if it has none of its own
+        """
+        return self.native.stats(self.clock())
+
+    def _of_user(self, value: str | int) -> list[tuple[str, Key, Entry]]:
+        index = self.options.session_index
+        if index is None:
+            raise SessionError('sessions are not indexed, so those of a user cannot be found; say in the config which '
+                               "item holds the user's key: session_index = 'user_id'")
+        if not isinstance(value, (str, int)):
+            raise TypeError(f'a user is found by the str or int that session[{index!r}] is, not {value!r}')
+        found = ((sessionid, self.native.fetch(sessionid)) for sessionid in self.native.find(index, value))
+        return [(sessionid, there[0].key, there[1]) for sessionid, there in found
+                if there is not None and there[1].expires > self.clock()]
+
+    def _key_of(self, sessionid: str) -> Key | None:
+        link = self.announced.get(sessionid)
+        if link is not None and link.next_id == sessionid:
+            return link.key
+        pointer = self.native.resolve(sessionid) if is_well_formed(sessionid) else None
+        return pointer.key if pointer else None
+
+    def _describe(self, sessionid: str, entry: Entry) -> SessionInfo:
+        return describe(sessionid, entry, self.options.session_index, self.values)
 
     def fingerprint(self, sessionid: str | None) -> str:
         """What a log line may show of an id."""

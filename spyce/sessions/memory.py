@@ -6,10 +6,11 @@ import heapq
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from spyce.sessions.locking import HeldLock, Key, SessionLocks
 from spyce.sessions.native import DirectStore, Entry, Pointer
+from spyce.sessions.users import index_text
 from spyce.sessions.values import Codec, Items
 
 
@@ -30,6 +31,7 @@ class MemoryStore(DirectStore):
         self._entries: dict[Key, Entry] = {}
         self._ids: dict[Key, dict[str, Pointer]] = {}
         self._pointers: dict[str, Pointer] = {}
+        self._keys_of: dict[str, set[Key]] = {}  # by user
         self._deadlines: list[tuple[float, Key]] = []  # a heap; may be earlier than the entry's own, never later
         self._locks = SessionLocks()
 
@@ -45,19 +47,20 @@ class MemoryStore(DirectStore):
     def read(self, key: Key) -> Entry | None:
         return self._entries.get(key)
 
-    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float) -> Key:
+    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
+               user: str = '') -> Key:
         key = secrets.randbits(62)
         with self._mutex:
             if sessionid in self._pointers:
                 raise ValueError('there is a session of this id already')
-            self._entries[key] = Entry(dict(items), created, idle, expires)
+            self._keep(key, Entry(dict(items), created, idle, expires, user))
             self._ids[key] = {}
             self._point(sessionid, Pointer(key))
             heapq.heappush(self._deadlines, (expires, key))
         return key
 
     def update(self, key: Key, items: Items | None, *, now: float, slide: tuple[float, float] | None = None,
-               renewal: tuple[str, float] | None = None) -> bool:
+               renewal: tuple[str, float] | None = None, user: str | None = None) -> bool:
         with self._mutex:
             entry = self._entries.get(key)
             if entry is None or entry.expires <= now:
@@ -68,10 +71,24 @@ class MemoryStore(DirectStore):
                 if slide[1] < entry.expires:
                     heapq.heappush(self._deadlines, (slide[1], key))
                 entry = entry._replace(idle=slide[0], expires=slide[1])
-            self._entries[key] = entry
+            self._keep(key, entry if user is None else entry._replace(user=user))
             if renewal is not None:
                 self._renew(key, now, *renewal)
         return True
+
+    def _keep(self, key: Key, entry: Entry) -> None:
+        self._forget_user(key)
+        self._entries[key] = entry
+        if entry.user:
+            self._keys_of.setdefault(entry.user, set()).add(key)
+
+    def _forget_user(self, key: Key) -> None:
+        entry = self._entries.get(key)
+        if entry is not None and entry.user:
+            keys = self._keys_of[entry.user]
+            keys.discard(key)
+            if not keys:
+                del self._keys_of[entry.user]
 
     def _renew(self, key: Key, now: float, new_id: str, until: float) -> None:
         for sessionid, pointer in list(self._ids[key].items()):
@@ -89,6 +106,7 @@ class MemoryStore(DirectStore):
             return self._remove(key)
 
     def _remove(self, key: Key) -> bool:
+        self._forget_user(key)
         for sessionid in self._ids.pop(key, {}):
             del self._pointers[sessionid]
         return self._entries.pop(key, None) is not None
@@ -110,6 +128,17 @@ class MemoryStore(DirectStore):
         """The ids of all sessions, retired ones not."""
         with self._mutex:
             return [sessionid for sessionid, pointer in self._pointers.items() if pointer.retired is None]
+
+    def each(self) -> Iterator[tuple[str, Key, Entry]]:
+        for sessionid in self.list():
+            found = self.fetch(sessionid)
+            if found is not None:
+                yield sessionid, found[0].key, found[1]
+
+    def find(self, key: str, value: str | int) -> builtins.list[str]:
+        with self._mutex:
+            return [sessionid for number in self._keys_of.get(index_text(key, value), ())
+                    for sessionid, pointer in self._ids[number].items() if pointer.retired is None]
 
     def lock(self, key: Key, timeout: float, max_waiters: int) -> HeldLock:
         return self._locks.acquire(key, timeout, max_waiters)

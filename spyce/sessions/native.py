@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, NamedTuple, Protocol
 
 from spyce.sessions.errors import SessionNotFoundError
 from spyce.sessions.locking import Key
 from spyce.sessions.store import SessionStore
-from spyce.sessions.values import Codec, Items, Packed, PickleCodec, pack, unpack
+from spyce.sessions.values import Codec, Items, Packed, PickleCodec, pack, size_of, unpack
 
 BOOKKEEPING = ('_expires', '_lastaccess')
 BOOKKEEPING_PREFIX = '_spyce_'
@@ -40,12 +40,16 @@ class Pointer(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A stored session. created, expires: times; idle: seconds without use that `expires` was made from."""
+    """A stored session. created, expires: times; idle: seconds without use that `expires` was made from.
+
+    user: what the index of users has of it (users.index_text), '' for nobody.
+    """
 
     items: Items
     created: float
     idle: float
     expires: float
+    user: str = ''
 
 
 class NativeStore(SessionStore):
@@ -77,17 +81,22 @@ class NativeStore(SessionStore):
         return (pointer, entry) if pointer and entry else None
 
     @abstractmethod
-    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float) -> Key:
+    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
+               user: str = '') -> Key:
         """A new entry with its id. Raises ValueError if the id is known."""
 
     @abstractmethod
     def update(self, key: Key, items: Items | None, *, now: float, slide: tuple[float, float] | None = None,
-               renewal: tuple[str, float] | None = None) -> bool:
+               renewal: tuple[str, float] | None = None, user: str | None = None) -> bool:
         """Change an entry in one step that cannot be half done. False, and nothing done, if it has ended by `now`.
 
         items: None to leave them; slide: new (idle, expires); renewal: (new id, until): all other ids of the entry
-        are retired at `now` and remembered until `until`.
+        are retired at `now` and remembered until `until`; user: None to leave the index as it is.
         """
+
+    def incr(self, key: Key, name: str, by: float) -> int | float | None:
+        """Add to an item in one step; its new value. None if the store cannot, or the session has ended."""
+        return None
 
     @abstractmethod
     def remove(self, key: Key) -> bool:
@@ -96,6 +105,25 @@ class NativeStore(SessionStore):
     @abstractmethod
     def delete_expired(self, limit: int = 1000, now: float | None = None) -> int:
         """Remove up to `limit` entries that have expired; how many were removed. now: None for the clock's time."""
+
+    @abstractmethod
+    def each(self) -> Iterator[tuple[str, Key, Entry]]:
+        """All sessions by their current ids, expired ones too; those made or ended meanwhile may be there or not."""
+
+    @abstractmethod
+    def find(self, key: str, value: str | int) -> list[str]:
+        """The ids of sessions whose item `key` is `value`: that item must be session_index. Expired ones too."""
+
+    def stats(self, now: float) -> dict[str, Any]:
+        """Counts of the sessions stored; see SessionManager.stats()."""
+        created: list[float] = []
+        expired = size = 0
+        for _, _, entry in self.each():
+            created.append(entry.created)
+            expired += entry.expires <= now
+            size += size_of(entry.items)
+        return {'live': len(created) - expired, 'expired': expired, 'bytes': size,
+                'oldest': min(created, default=None), 'newest': max(created, default=None), 'files': {}}
 
     @abstractmethod
     def lock(self, key: Key, timeout: float, max_waiters: int) -> Releasable:

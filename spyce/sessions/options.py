@@ -33,6 +33,7 @@ class SessionOptions:
     session_cookie_name, session_cookie_domain, session_cookie_samesite: of the cookie
     session_cookie_secure: None: when the request is https; True and False force it
     session_cookie_persistent: whether the cookie outlives the browser
+    session_index: name of the item that says whose session it is (a str or int), for find() and end_all()
     session_folder: folder of the default store and of locks, or a function that gives it, called at first use
     threads: how many threads serve requests
     """
@@ -50,6 +51,7 @@ class SessionOptions:
     session_cookie_secure: bool | None = None
     session_cookie_samesite: str = 'Lax'
     session_cookie_persistent: bool = False
+    session_index: str | None = None
     session_folder: Folder | None = None
     threads: int = 8
 
@@ -62,8 +64,14 @@ class SessionOptions:
         _check_count('threads', self.threads, least=1)
         if self.session_lock_waiters is not None:
             _check_count('session_lock_waiters', self.session_lock_waiters, least=0)
+        self._check_index()
         self._check_store()
         self._check_cookie()
+
+    def _check_index(self) -> None:
+        if self.session_index is not None and not isinstance(self.session_index, str):
+            raise ValueError(f'session_index: {self.session_index!r} is not the name of an item of sessions, such as '
+                             "'user_id'")
 
     def _check_store(self) -> None:
         missing = [name for name in ('load', 'save', 'clear', 'is_expired', 'list')

@@ -10,6 +10,7 @@ from spyce.sessions.ids import new_id
 from spyce.sessions.link import StoreLink
 from spyce.sessions.native import is_bookkeeping
 from spyce.sessions.options import LOCK_MODES, check_lock, check_seconds
+from spyce.sessions.users import check_indexed
 from spyce.sessions.values import Items, Packed, SessionValues, pack, unpack
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ class RequestSession(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         _check_name(name)
+        if name == self._options.session_index:
+            check_indexed(name, value)
         self._load_to_change(f'session[{name!r}] = ...')[name] = value
         self._note_put()
 
@@ -179,7 +182,10 @@ class RequestSession(MutableMapping[str, Any]):
             return {**items, name: pack(name, total, codec, keeps_live=False)}
 
         self._note_put()
-        if self._link.entry is None:
+        added = None if mine or name == self._options.session_index else self._link.incr(name, by)
+        if added is not None:
+            total = added
+        elif self._link.entry is None:
             self._link.create(add({}))
         else:
             self._link.change(add)
@@ -200,8 +206,7 @@ class RequestSession(MutableMapping[str, Any]):
         Only requests that had arrived by then may still use the old one, for a short time.
         """
         self._load_to_change('session.regenerate()')
-        if self._link.entry is not None:
-            self._link.next_id = self._link.next_id or new_id()
+        self._link.renew()
 
     def invalidate(self) -> None:
         """End the session now: its data are removed, its id leads nowhere, the browser is told to forget it.

@@ -23,7 +23,8 @@ class SessionStore:
         lock(sessionid, timeout) -> lock      lock one session against all users of the store; an object with
                                               release(), or None if that took more than `timeout` seconds
 
-    Without `lock` the engine locks among the processes of one machine.
+    Without `lock` the engine locks among the processes of one machine. Without `find` it loads every session; one that
+    gets a new id at that very moment may be missed.
     """
 
     def load(self, sessionid: str, expires: float) -> MutableMapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -230,3 +231,54 @@ def test_optional_methods_are_used(clock: Clock, tmp_path: Path) -> None:
     session.finish()
     site.manager.clean(5)
     assert calls == [('create', 86400), ('lock', 30), ('touch', 86400), ('release',), ('delete_expired', 5)]
+
+
+def test_a_merge_finds_the_session_under_the_id_that_another_request_gave_it(site: Site) -> None:
+    old = site.visit(n=1)
+    late = site.request(old, lock='merge')
+    late['m'] = 2
+    session = site.request(old)
+    session.regenerate()
+    session.finish()
+    late.finish()
+    assert site.stored(session.sessionid) == {'n': 1, 'm': 2}
+
+
+def test_who_waits_for_a_session_gets_the_lock_of_its_new_id(site: Site) -> None:
+    old = site.visit(n=1)
+    first = site.request(old)
+    first['n'] = 2
+    first.regenerate()
+    values: list[int] = []
+
+    def wait() -> None:
+        second = site.request(old, arrived=site.clock.now)
+        values.append(second.incr('n'))  # type: ignore[arg-type]
+        assert list(site.manager.native._own_locks()._queues) == [first.sessionid]  # type: ignore[attr-defined]
+        second.finish()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    while not site.manager.native._own_locks()._queues[old].waiting:  # type: ignore[attr-defined]
+        time.sleep(0.001)
+    first.finish()
+    waiter.join()
+    assert values == [3]
+    assert site.stored(first.sessionid) == {'n': 3}
+
+
+def test_a_store_that_adds_by_itself(tmp_path: Path, clock: Clock) -> None:
+    class Adding(JsonStore):
+        def incr(self, sessionid: str, key: str, by: float) -> float:
+            session = self.load(sessionid, 0)
+            session[key] = session.get(key, 0) + by
+            self.save(sessionid, session)
+            self.asked.append('incr')
+            return float(session[key])
+
+    site = Site(Adding(tmp_path, clock), clock)
+    sessionid = site.visit(n=1)
+    session = site.request(sessionid, lock='merge')
+    assert session.incr('n') == 2 == session['n']
+    session.finish()
+    assert 'incr' in site.store.asked and site.stored(sessionid) == {'n': 2}  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sqlite3
 import stat
 import subprocess
@@ -12,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from spyce.sessions import DbmStore, StoreError
+from spyce.sessions import DbmStore, StoreError, database
 
-from .conftest import Clock, Site, cookies
+from .conftest import START, Clock, Site, cookies
 
 WRITER = """
 import sys, threading
@@ -155,8 +156,61 @@ def test_a_store_of_a_later_version(dbm: DbmStore) -> None:
     connection = sqlite3.connect(os.path.join(dbm.folder, 'sessions.db'))
     connection.execute('PRAGMA user_version=99')
     connection.close()
-    with pytest.raises(StoreError, match='version 99, and this program knows version 1'):
+    with pytest.raises(StoreError, match='version 99, and this program knows version 2'):
         dbm.check()
+
+
+def make_version_1(folder: str) -> str:
+    """A store as version 1 made it, with one session; its id."""
+    os.mkdir(folder, 0o700)
+    path = os.path.join(folder, 'sessions.db')
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    connection = sqlite3.connect(path)
+    connection.executescript("""
+        PRAGMA journal_mode=WAL;
+        CREATE TABLE entries (key INTEGER PRIMARY KEY, value BLOB NOT NULL, created REAL NOT NULL, idle REAL NOT NULL,
+                              expires REAL NOT NULL);
+        CREATE INDEX entries_by_expiry ON entries (expires);
+        CREATE TABLE ids (id TEXT PRIMARY KEY, key INTEGER NOT NULL, retired REAL, until REAL) WITHOUT ROWID;
+        CREATE INDEX ids_by_key ON ids (key);
+        CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+        INSERT INTO meta VALUES ('salt', x'00112233445566778899aabbccddeeff');
+        PRAGMA application_id=1399870309; PRAGMA user_version=1;
+    """)
+    value = pickle.dumps({'user': pickle.dumps('eve')})
+    connection.execute('INSERT INTO entries VALUES (7, ?, ?, 86400, ?)', (value, START, START + 86400))
+    connection.execute('INSERT INTO ids (id, key) VALUES (?, 7)', ('x' * 43,))
+    connection.commit()
+    connection.close()
+    return 'x' * 43
+
+
+def test_a_store_of_version_1_is_upgraded(dbm: DbmStore, clock: Clock) -> None:
+    sessionid = make_version_1(dbm.folder)
+    site = Site(dbm, clock, session_index='user')
+    assert site.stored(sessionid) == {'user': 'eve'}
+    site.visit(sessionid, n=1)
+    assert [info.id for info in site.manager.find('eve')] == [sessionid]
+    assert dbm._database.query('PRAGMA user_version') == [(2,)]
+    dbm.close()
+
+
+def test_processes_that_open_a_store_of_version_1_at_once(dbm: DbmStore) -> None:
+    sessionid = make_version_1(dbm.folder)
+    script = 'import sys; from spyce.sessions import DbmStore; print(DbmStore(sys.argv[1]).is_expired(sys.argv[2]))'
+    openers = [subprocess.Popen([sys.executable, '-c', script, dbm.dir, sessionid], stdout=subprocess.PIPE)
+               for _ in range(3)]
+    assert [opener.communicate()[0].strip() for opener in openers] == [b'True'] * 3
+
+
+def test_an_upgrade_that_fails_leaves_version_1(dbm: DbmStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessionid = make_version_1(dbm.folder)
+    with monkeypatch.context() as patch:
+        patch.setitem(database.UPGRADES, 1, (*database.UPGRADES[1], 'a power failure'))
+        with pytest.raises(StoreError, match='syntax error'):
+            dbm.check()
+    assert dbm.is_expired(sessionid) is False
+    dbm.close()
 
 
 def test_garbage_in_place_of_the_database(dbm: DbmStore) -> None:
