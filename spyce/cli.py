@@ -15,6 +15,7 @@ from wsgiref.util import setup_testing_defaults
 import click
 
 from spyce import __version__
+from spyce.operator import sessions
 
 if TYPE_CHECKING:
     from spyce.web.wsgi import Application
@@ -44,6 +45,9 @@ def _clear_errors() -> Iterator[None]:
 def main() -> None:
     """Spyce: pages with Python in them, and sessions that lose nothing."""
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname)s %(name)s: %(message)s')
+
+
+main.add_command(sessions)
 
 
 @main.command()
