@@ -22,12 +22,6 @@ SIZES = (1_000, 100_000, 1_000_000) if SOAK else (1_000, 10_000)
 ROUNDS = 1_000 if SOAK else 10
 NOW = 1_000_000.0
 
-FILL = """
-WITH RECURSIVE number(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM number WHERE n < ?)
-INSERT INTO entries SELECT n, (SELECT value FROM entries), ?, 86400, ? + n % 1000 FROM number
-"""
-
-
 @dataclass
 class Work:
     """What SQLite was asked to do."""
@@ -62,18 +56,25 @@ def manager_of(store: DbmStore) -> SessionManager:
 
 
 def make_store(folder: Path, live: int) -> Path:
-    """A folder with a store in which that many sessions live."""
+    """A folder with a store in which that many sessions live, all alike."""
     folder.mkdir()
     with closing(DbmStore(folder)) as store:
         session = manager_of(store).request_session([], secure=False)
         session['text'] = 'x' * 500
         session.finish()
     with closing(sqlite3.connect(folder / 'spyce-sessions' / 'sessions.db')) as connection:
-        connection.execute(FILL, (live - 1, NOW, NOW + 1))
-        connection.execute("INSERT INTO ids (id, key) SELECT 'id of ' || key, key FROM entries "
-                           'WHERE key NOT IN (SELECT key FROM ids)')
+        multiply(connection, 'entries', live, key='n', expires='expires + n % 1000')
+        multiply(connection, 'ids', live, key='n', id="'id of ' || n")
         connection.commit()
     return folder
+
+
+def multiply(connection: sqlite3.Connection, table: str, rows: int, **differences: str) -> None:
+    """Add copies of the one row of a table until there are `rows`; `differences`: columns as expressions of n."""
+    columns = [row[1] for row in connection.execute(f'PRAGMA table_info({table})')]
+    values = ', '.join(differences.get(column, column) for column in columns)
+    connection.execute('WITH RECURSIVE number(n) AS (VALUES (2) UNION ALL SELECT n + 1 FROM number WHERE n < ?) '
+                       f'INSERT INTO {table} SELECT {values} FROM number, (SELECT * FROM {table})', (rows,))
 
 
 def let_expire(folder: Path, number: int) -> None:

@@ -55,7 +55,7 @@ time.sleep(60)
 """
 HOLDERS = {
     'alone': '',
-    'with a forked child': 'os.fork()',
+    'with a forked child': 'if os.fork() == 0: time.sleep(60)',
     'with another program started': "subprocess.Popen(['sleep', '60'], close_fds=False)",
 }
 
