@@ -8,11 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from spyce.sessions import DbmStore, SessionManager
 from tests.experiments.server import SOAK, ServerProcess, Visitor, running
 
 ROUNDS = 25 if SOAK else 3
@@ -45,6 +46,10 @@ for _ in range(100):
     session = visit()
     session['n'] = session.get('n', 0) + 1
     session.finish()
+"""
+READ_AND_CLOSE = OPEN + """
+print(visit().get('n'))
+manager.close()
 """
 HOLD = OPEN + """
 session = visit()
@@ -135,6 +140,27 @@ def test_server_command_line_and_program_count_exactly_together(site: Path) -> N
         visitor.close()  # the server has given up the idle connection by now, or is about to
         assert visitor.get('/read.spy') == (200, f'{expected}\n')
         assert render(site, 'read.spy', visitor) == f'{expected}\n'
+
+
+def test_two_stores_on_one_folder_in_one_process_lose_nothing(tmp_path: Path) -> None:
+    """As two sites in one process have them, or a store that a config makes twice."""
+    def put(n: int, sessionid: str = '') -> str:
+        session = manager.request_session([('sessionid', sessionid)], secure=False)
+        session['n'] = n
+        session.finish()
+        return session.sessionid
+
+    def another_process_sees(sessionid: str) -> str:
+        command = [sys.executable, '-c', READ_AND_CLOSE, str(tmp_path), sessionid]
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+    with closing(DbmStore(tmp_path)) as store, closing(DbmStore(tmp_path)) as second:
+        manager = SessionManager.for_store(store)
+        sessionid = put(1)
+        second.check()
+        assert another_process_sees(sessionid) == '1'
+        put(2, sessionid)
+        assert another_process_sees(sessionid) == '2'
 
 
 @contextmanager
