@@ -163,6 +163,22 @@ class session(spyceModule, MutableMapping[str, Any]):
         """Add to a number (0 if it is not there) and return it; with lock='merge' stored at once."""
         return self._session.incr(key, by)
 
+    def token(self) -> str:
+        """A CSRF token for a form: <input type=hidden name=token value="[[=session.token()]]">. Makes a session."""
+        return self._session.token()
+
+    def check(self, token: Any) -> bool:
+        """Whether the token that a form sent is of this session: if not session.check(request['token']): refuse."""
+        return self._session.check(token)
+
+    def flash(self, text: str, kind: str = 'info') -> None:
+        """Leave a message for the visitor's next page that asks for flashes()."""
+        self._session.flash(text, kind)
+
+    def flashes(self) -> list[tuple[str, str]]:
+        """The messages left, as (kind, text), each once."""
+        return self._session.flashes()
+
 
 def clean_store(store: SessionStore | None = None) -> int:
     """Remove the sessions that have expired; how many there were (manual: scheduler.schedule_daily).

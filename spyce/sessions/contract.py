@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from spyce.sessions.errors import SessionLocked, SessionNotFoundError
 from spyce.sessions.locking import Key, SessionLocks
-from spyce.sessions.native import Entry, NativeStore, Pointer, Releasable, is_bookkeeping
+from spyce.sessions.native import Entry, NativeStore, Pointer, Releasable, is_stored
 from spyce.sessions.private import make_private_folder
 from spyce.sessions.store import SessionStore
 from spyce.sessions.users import index_of, index_text
@@ -223,7 +223,7 @@ class ContractStore(NativeStore):
 
     def _entry(self, session: MutableMapping[str, Any]) -> Entry:
         items: dict[str, Packed] = {name: pack(name, value, self._codec, keeps_live=True)
-                                    for name, value in session.items() if not is_bookkeeping(name)}
+                                    for name, value in session.items() if is_stored(name)}
         now = self._clock()
         idle = float(session.get('_expires', 86400))
         ends = float(session.get(ENDS, now + idle))
@@ -233,7 +233,7 @@ class ContractStore(NativeStore):
 
     def _fill(self, session: MutableMapping[str, Any], items: Items, created: float, idle: float,
               expires: float) -> None:
-        for name in [name for name in session if name not in items and not is_bookkeeping(name)]:
+        for name in [name for name in session if name not in items and is_stored(name)]:
             del session[name]
         for name, packed in items.items():
             session[name] = unpack(packed, self._codec)

@@ -169,6 +169,16 @@ class DbmStore(DirectStore):
         """The ids of all sessions, retired ones not."""
         return [cast(str, row[0]) for row in self._database.query('SELECT id FROM ids WHERE retired IS NULL')]
 
+    def last_cleaned(self) -> float | None:
+        rows = self._database.query("SELECT value FROM meta WHERE name = 'cleaned'")
+        return cast(float, rows[0][0]) if rows else None
+
+    def claim_cleaning(self, last: float | None, now: float) -> bool:
+        if last is None:
+            return self._database.execute("INSERT OR IGNORE INTO meta VALUES ('cleaned', ?)", (now,)) == 1
+        return self._database.execute("UPDATE meta SET value = ? WHERE name = 'cleaned' AND value = ?",
+                                      (now, last)) == 1
+
     def each(self) -> Iterator[tuple[str, Key, Entry]]:
         last = -1
         while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from spyce.sessions.native import Entry
+from spyce.sessions.native import ENGINE_ITEMS, Entry
 from spyce.sessions.values import Codec, Items, size_of, unpack
 
 
@@ -38,7 +38,8 @@ class Unreadable:
 def describe(sessionid: str, entry: Entry, index: str | None, codec: Codec) -> SessionInfo:
     """The session in short; index: name of the item that says whose it is."""
     user = None if index is None else read_items(entry.items, codec, only=index).get(index)
-    return SessionInfo(sessionid, entry.created, entry.expires, entry.idle, size_of(entry.items), tuple(entry.items),
+    return SessionInfo(sessionid, entry.created, entry.expires, entry.idle, size_of(entry.items),
+                       tuple(name for name in entry.items if name not in ENGINE_ITEMS),
                        user if isinstance(user, (str, int)) else None)
 
 
@@ -46,7 +47,7 @@ def read_items(items: Items, codec: Codec, only: str | None = None) -> dict[str,
     """The values of a session's items (or of `only` one), Unreadable for those that cannot be had."""
     values: dict[str, Any] = {}
     for name, packed in items.items():
-        if only not in (None, name):
+        if name in ENGINE_ITEMS or only not in (None, name):
             continue
         try:
             values[name] = unpack(packed, codec)

@@ -40,6 +40,7 @@ class StoreLink:
         self._lock: Releasable | None = None
         self.expire = manager.options.session_expire
         self.slid = False
+        self.stored = False  # anything, by this request
         self.is_replaced = False  # the id sent was replaced before this request arrived: nothing may come of it
         self.forget()
 
@@ -171,7 +172,7 @@ class StoreLink:
         sessionid = self.next_id or new_id()
         self._key = self._manager.native.create(sessionid, items, created=now, idle=entry.idle, expires=entry.expires,
                                                 user=entry.user)
-        self.entry, self.id, self.next_id = entry, sessionid, ''
+        self.entry, self.id, self.next_id, self.stored = entry, sessionid, '', True
         return True
 
     def change(self, change: Change) -> bool:
@@ -226,7 +227,7 @@ class StoreLink:
             return False
         idle, expires = slide or (entry.idle, entry.expires)
         self.entry = Entry(entry.items if items is None else items, entry.created, idle, expires, user)
-        self.slid = self.slid or slide is not None
+        self.slid, self.stored = self.slid or slide is not None, True
         if renewal is not None:
             self.id, self.next_id, self.is_retired = self.next_id, '', False
             if isinstance(self._key, str):

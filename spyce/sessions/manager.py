@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 from weakref import WeakValueDictionary
 
+from spyce.sessions.cleaning import Cleaner
 from spyce.sessions.dbm import DbmStore
 from spyce.sessions.errors import SessionError, SessionNotFoundError, StoreError
 from spyce.sessions.ids import fingerprint, is_well_formed
@@ -35,6 +36,7 @@ class SessionManager:
         self.values = values or PickleCodec()
         self.announced: WeakValueDictionary[str, StoreLink] = WeakValueDictionary()
         """Requests of this process that will store their session under a new id, by that id."""
+        self.cleaner = Cleaner(self)
         self._create_lock = create_lock
         self._mutex = threading.Lock()
         self._native: NativeStore | None = None
@@ -66,6 +68,7 @@ class SessionManager:
 
     def close(self) -> None:
         """Close the store; it opens again when it is used."""
+        self.cleaner.stop()
         if self._native is not None:
             self._native.close()
 

@@ -18,11 +18,20 @@ from spyce.sessions.values import Codec, Items, Packed, PickleCodec, pack, size_
 
 BOOKKEEPING = ('_expires', '_lastaccess')
 BOOKKEEPING_PREFIX = '_spyce_'
+SECRET = '_spyce_secret'
+FLASHES = '_spyce_flashes'
+ENGINE_ITEMS = (SECRET, FLASHES)
+"""Bookkeeping that is kept like an item, and that pages do not see."""
 
 
 def is_bookkeeping(name: str) -> bool:
     """Whether an item of this name is a store's own, not the page's."""
     return name in BOOKKEEPING or name.startswith(BOOKKEEPING_PREFIX)
+
+
+def is_stored(name: str) -> bool:
+    """Whether an item of this name goes into an entry: the page's own, and what the engine keeps among them."""
+    return name in ENGINE_ITEMS or not is_bookkeeping(name)
 
 
 class Releasable(Protocol):
@@ -57,6 +66,7 @@ class NativeStore(SessionStore):
 
     keeps_live = False
     salt = b''
+    _cleaned: float | None = None
 
     @abstractmethod
     def check(self) -> None:
@@ -106,6 +116,17 @@ class NativeStore(SessionStore):
     def delete_expired(self, limit: int = 1000, now: float | None = None) -> int:
         """Remove up to `limit` entries that have expired; how many were removed. now: None for the clock's time."""
 
+    def last_cleaned(self) -> float | None:
+        """The time that claim_cleaning() left; None if it has not been called yet."""
+        return self._cleaned
+
+    def claim_cleaning(self, last: float | None, now: float) -> bool:
+        """Keep `now` as the time of cleaning, if that is still `last`: True for one of many that ask."""
+        if self._cleaned != last:
+            return False
+        self._cleaned = now
+        return True
+
     @abstractmethod
     def each(self) -> Iterator[tuple[str, Key, Entry]]:
         """All sessions by their current ids, expired ones too; those made or ended meanwhile may be there or not."""
@@ -151,7 +172,7 @@ class DirectStore(NativeStore):
     def save(self, sessionid: str, session: MutableMapping[str, Any]) -> None:
         """Keep a session; its idle time ('_expires') begins anew. Raises SessionValueError."""
         items: dict[str, Packed] = {name: pack(name, value, self._codec, self.keeps_live)
-                                    for name, value in session.items() if not is_bookkeeping(name)}
+                                    for name, value in session.items() if is_stored(name)}
         idle = float(session.get('_expires', 86400))
         now = self._clock()
         found = self._living(sessionid)

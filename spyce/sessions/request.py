@@ -1,15 +1,16 @@
 """The session of one request: found when first used, saved once, before the response leaves."""
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spyce.sessions.cookie import expired_cookie, session_cookie
 from spyce.sessions.errors import SessionChanged, SessionReadOnly, SessionValueError
 from spyce.sessions.ids import new_id
 from spyce.sessions.link import StoreLink
-from spyce.sessions.native import is_bookkeeping
+from spyce.sessions.native import ENGINE_ITEMS, FLASHES, SECRET, is_bookkeeping
 from spyce.sessions.options import LOCK_MODES, check_lock, check_seconds
+from spyce.sessions.tokens import check_token, make_token, new_secret
 from spyce.sessions.users import check_indexed
 from spyce.sessions.values import Items, Packed, SessionValues, pack, unpack
 
@@ -111,16 +112,19 @@ class RequestSession(MutableMapping[str, Any]):
         return self._link.expire
 
     def __getitem__(self, name: str) -> Any:
+        if name in ENGINE_ITEMS:
+            raise KeyError(name)
         return self._load()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(list(self._load()))
+        return iter([name for name in self._load() if name not in ENGINE_ITEMS])
 
     def __len__(self) -> int:
-        return len(self._load())
+        values = self._load()
+        return len(values) - sum(name in values for name in ENGINE_ITEMS)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._load()
+        return name not in ENGINE_ITEMS and name in self._load()
 
     def __repr__(self) -> str:
         return f'<session of one request, lock={self.mode!r}>'
@@ -149,6 +153,8 @@ class RequestSession(MutableMapping[str, Any]):
         self._note_put()
 
     def __delitem__(self, name: str) -> None:
+        if name in ENGINE_ITEMS:
+            raise KeyError(name)
         del self._load_to_change(f'del session[{name!r}]')[name]
 
     def put(self, name: str, value: Any) -> None:
@@ -158,39 +164,87 @@ class RequestSession(MutableMapping[str, Any]):
     def delete(self, name: str) -> None:
         """Remove an item; one that is not there is fine."""
         values = self._load_to_change(f'session.delete({name!r})')
-        if name in values:
+        if name in values and name not in ENGINE_ITEMS:
             del values[name]
 
     def incr(self, name: str, by: Number = 1) -> Number:
         """Add to a number in the session, 0 if it is not there; its new value. In mode 'merge' stored at once."""
         _check_name(name)
         values = self._load_to_change(f'session.incr({name!r})')
-        total = _sum(name, values.get(name, 0), by)
-        if self.mode != 'merge':
-            self[name] = total
-            return total
-        return self._incr_stored(values, name, by, total)
+        added = None
+        if self.mode == 'merge' and not values.is_changed(name) and name != self._options.session_index:
+            added = self._link.incr(name, by)
+        if added is not None:
+            values.settle(name, pack(name, added, self._manager.values, keeps_live=False))
+            return added
+        total: Number = self._change_item(values, name, 0, lambda value: _sum(name, value, by))
+        return total
 
-    def _incr_stored(self, values: SessionValues, name: str, by: Number, total: Number) -> Number:
-        """Add to what is stored now, unless this request has put something else there; `total` without a store."""
+    def _change_item(self, values: SessionValues, name: str, default: Any, change: Callable[[Any], Any]) -> Any:
+        """Put what `change` makes of an item, and return it.
+
+        In mode 'merge' it is made of what is stored now, and stored at once, unless this request has put something
+        else there.
+        """
+        result = change(values.get(name, default))
+        if self.mode != 'merge':
+            values[name] = result
+            self._note_put()
+            return result
         codec, mine = self._manager.values, values.is_changed(name)
 
-        def add(items: Items) -> dict[str, Packed]:
-            nonlocal total
+        def apply(items: Items) -> dict[str, Packed]:
+            nonlocal result
             if not mine:
-                total = _sum(name, unpack(items[name], codec) if name in items else 0, by)
-            return {**items, name: pack(name, total, codec, keeps_live=False)}
+                result = change(unpack(items[name], codec) if name in items else default)
+            return {**items, name: pack(name, result, codec, keeps_live=False)}
 
         self._note_put()
-        added = None if mine or name == self._options.session_index else self._link.incr(name, by)
-        if added is not None:
-            total = added
-        elif self._link.entry is None:
-            self._link.create(add({}))
+        if self._link.entry is None:
+            self._link.create(apply({}))
         else:
-            self._link.change(add)
-        values.settle(name, pack(name, total, codec, keeps_live=False))
-        return total
+            self._link.change(apply)
+        values.settle(name, pack(name, result, codec, keeps_live=False))
+        return result
+
+    # CSRF tokens, messages
+
+    def token(self) -> str:
+        """A token for a form of this page; check() knows it at the next request. Each call gives another text.
+
+        For a visitor without a session it makes one: that is a put. Tokens end with regenerate() and the session.
+        """
+        secret = self._load().get(SECRET)
+        if secret is None:
+            values = self._load_to_change('session.token()')
+            secret = self._change_item(values, SECRET, None, lambda there: there or new_secret())
+        return make_token(secret)
+
+    def check(self, token: object) -> bool:
+        """Whether `token`, as a form sent it, is one that token() gave to a page of this session. None is not."""
+        secret = self._load().get(SECRET)
+        return secret is not None and check_token(token, secret)
+
+    def flash(self, text: str, kind: str = 'info') -> None:
+        """Leave a message for the next page that asks for flashes(): after a redirect, say. It is a put."""
+        if not isinstance(text, str) or not isinstance(kind, str):
+            raise TypeError(f'session.flash({text!r}, {kind!r}): the message and its kind must be str')
+        values = self._load_to_change('session.flash()')
+        self._change_item(values, FLASHES, [], lambda there: [*there, (kind, text)])
+
+    def flashes(self) -> list[tuple[str, str]]:
+        """The messages left, (kind, text), oldest first, and each only once. If there are none, nothing is stored."""
+        values = self._load_to_change('session.flashes()')
+        if not values.get(FLASHES):
+            return []
+        taken: list[Any] = []
+
+        def take(there: list[Any]) -> list[Any]:
+            taken[:] = there
+            return []
+
+        self._change_item(values, FLASHES, [], take)
+        return [(kind, text) for kind, text in taken]
 
     def rollback(self) -> None:
         """Forget what this request put and deleted; what incr() or release() stored stays."""
@@ -205,8 +259,10 @@ class RequestSession(MutableMapping[str, Any]):
 
         Only requests that had arrived by then may still use the old one, for a short time.
         """
-        self._load_to_change('session.regenerate()')
+        values = self._load_to_change('session.regenerate()')
         self._link.renew()
+        if SECRET in values:
+            values[SECRET] = new_secret()
 
     def invalidate(self) -> None:
         """End the session now: its data are removed, its id leads nowhere, the browser is told to forget it.
@@ -271,6 +327,8 @@ class RequestSession(MutableMapping[str, Any]):
         finally:
             self._read_only = reason
             self._link.unlock()
+        if self._link.stored:
+            self._manager.cleaner.note_change()
 
     def _save(self) -> None:
         if self._values is None:
