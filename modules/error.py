@@ -32,7 +32,10 @@ class error(spyceModule):
 
     def setStringHandler(self, source: str) -> None:
         """Run this page source when the page fails."""
-        self._handler = lambda _: self._api.run_part(self._api.getServer().load_string(source))
+        self._handler = lambda _: self._api.run_part(self._load(source))
+
+    def _load(self, source: str) -> Any:
+        return self._api.getServer().load_string(source, beside=self._api.getFilename())
 
     def setFileHandler(self, url: str) -> None:
         """Run the page at `url` when the page fails; relative to this page, or to the root.
@@ -102,6 +105,6 @@ def serverHandler(theServer: Any, theRequest: Any, theResponse: Any, theError: B
         text = syntax_error_page(str(theError)) if theServer.config.debug else theServer.short_error_page(status)
     else:
         status = 404 if isinstance(theError, spyceNotFound) else 403
-        text = theServer.short_error_page(status)
+        text = theServer.short_error_page(status, theError)
     theResponse.setReturnCode(status)
     theResponse.write(text)

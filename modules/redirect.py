@@ -6,14 +6,12 @@ from typing import NoReturn
 
 from spyce.legacy.spyceModule import spyceModule
 from spyce.runtime.exceptions import spyceForbidden, spyceRedirect
+from spyce.runtime.handler import REDIRECTED
 from spyce.runtime.paths import PathRefused, url_to_file
 
 
 class redirect(spyceModule):
     """Redirects, within the server and by the browser."""
-
-    def start(self) -> None:
-        self._clear = False
 
     def internal(self, url: str | None = None, filename: str | None = None) -> NoReturn:
         """End this page and run another one in its place, on the same request; headers and output are dropped.
@@ -30,9 +28,9 @@ class redirect(spyceModule):
                 filename = '/' + os.path.relpath(os.path.realpath(filename), os.path.realpath(server.config.root))
             target = url_to_file(filename or url or '', server.config.root, current)
         except PathRefused as error:
-            raise spyceForbidden(str(error)) from error
+            raise spyceForbidden('redirect.internal', str(error)) from error
         if not server.serves_as_page(target):
-            raise spyceForbidden(f'redirect.internal: {url or filename!r} is not a page of the site')
+            raise spyceForbidden('redirect.internal', f'{url or filename!r} is not a page of the site')
         raise spyceRedirect(target)
 
     def external(self, url: str, permanent: int = 0) -> None:
@@ -43,12 +41,8 @@ class redirect(spyceModule):
         raw = self._api.getResponse()
         raw.addHeader('Location', url, replace=1)
         raw.setReturnCode(301 if permanent else 302)
-        self._clear = True
+        self._api.getRequest().state[REDIRECTED] = True
 
     def externalRefresh(self, url: str, sec: int = 0) -> None:
         """Have the browser go to `url` after `sec` seconds, showing this page meanwhile."""
         self._api.getResponse().addHeader('Refresh', f'{int(sec)}; URL={url}', replace=1)
-
-    def finish(self, theError: object = None) -> None:
-        if self._clear and theError is None:
-            self._api.output.reset()

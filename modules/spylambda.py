@@ -16,7 +16,7 @@ class spylambda(spyceModule):
 
         memoize: for arguments that were used before in this request, and are hashable, replay the output.
         """
-        return self._compiled(self._api.getServer().load_string(code, sig), bool(memoize))
+        return self._compiled(self._api.getServer().load_string(code, sig, self._api.getFilename()), bool(memoize))
 
     __call__ = define
 
@@ -31,11 +31,14 @@ class spylambda(spyceModule):
         printed: dict[Any, str] = {}
 
         def call(*args: Any, **kwargs: Any) -> None:
-            # 1 and True are equal, but print differently.
-            key = (args, tuple(sorted(kwargs.items())), tuple(map(type, (*args, *kwargs.values()))))
+            # repr, too: 1 and True, 0.0 and -0.0 are equal, but print differently.
+            key = (args, tuple(sorted(kwargs.items())), repr((args, kwargs)))
             try:
                 text = printed.get(key)
             except TypeError:  # an argument cannot be hashed
+                function(*args, **kwargs)
+                return
+            if self._api.output.filters:  # a transform that was set meanwhile must see the text
                 function(*args, **kwargs)
                 return
             if text is None:

@@ -31,7 +31,8 @@ class transform(spyceModule):
     def finish(self, theError: Any = None) -> None:
         """The transforms of a page end with it: a parent template, or the page that includes it, has its own."""
         if self._filter is not None:
-            self._filter.static = self._filter.expr = self._filter.dynamic = _identity
+            self._api.output.remove_filter(self._filter)
+            self._filter = None
 
     def static(self, fn: Any = None) -> None:
         """Filter the text of the page."""

@@ -59,3 +59,12 @@ def __getattr__(name: str) -> Any:
         from spyce.runtime.modules import moduleFinder
         return moduleFinder
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+spyceModuleAPI = [
+    'getFilename', 'getCode', 'getCodeRefs', 'getModRefs', 'getServerObject', 'getServerGlobals', 'getServerID',
+    'getModules', 'getModule', 'setModule', 'getGlobals', 'registerModuleCallback', 'unregisterModuleCallback',
+    'getRequest', 'getResponse', 'setResponse', 'registerResponseCallback', 'unregisterResponseCallback',
+    'spyceString', 'spyceFile', 'spyceModule', 'spyceTaglib', 'setStdout', 'getStdout',
+]
+"""The methods of `_api` that modules may count on (reference of 2.1: module API)."""

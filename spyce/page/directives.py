@@ -83,12 +83,13 @@ def _compact(parser: 'Parser', directive: Directive) -> None:
 def _import(parser: 'Parser', directive: Directive) -> None:
     file = directive.get('from')
     names = directive.get('names')
+    place = parser.book.place(directive.start)[:2]
     if names is not None:
         for name in names.split(','):
             name = name.strip()
             if not name.isidentifier() or keyword.iskeyword(name):
                 raise PlacedError(f"'{name}' in names= is not the name of a module", directive.place('names'))
-            parser.unit.imports.append(ModuleImport(name, file))
+            parser.unit.imports.append(ModuleImport(name, file, None, place))
             parser.add(Init(directive.start, directive.end, name))
         return
     alias = directive.identifier('as')
@@ -99,7 +100,7 @@ def _import(parser: 'Parser', directive: Directive) -> None:
         directive.identifier('name')
     arguments = directive.code('args')
     checked(arguments)
-    parser.unit.imports.append(ModuleImport(name, file, alias))
+    parser.unit.imports.append(ModuleImport(name, file, alias, place))
     parser.unit.hoisted.append((alias or name, arguments, directive.at))
     parser.add(Silent(directive.start, directive.end))
 

@@ -1,5 +1,6 @@
 """Page source as coloured HTML: what include.spycecode shows."""
 
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 
@@ -13,11 +14,14 @@ STYLES: dict[str, Style] = {
     'eval': ('<span style="color:#a6391c">', '</span>'),
     'directive': ('<span style="color:#7a4fb0">', '</span>'),
     'comment': ('<span style="color:#7d8590">', '</span>'),
+    'tag': ('<span style="color:#3b8f4f">', '</span>'),
 }
 """What stands before and after a part of each kind."""
 
 _PARTS = {'statement': 'code', 'chunk': 'code', 'class chunk': 'code', 'lambda': 'html', 'expression': 'eval',
           'directive': 'directive', 'comment': 'comment'}
+
+_TAG = re.compile(r'(</?[A-Za-z_]\w*:[A-Za-z_][^<>]*>)')
 
 
 def highlight(text: str, styles: Mapping[str, Style] = STYLES) -> str:
@@ -30,6 +34,16 @@ def highlight(text: str, styles: Mapping[str, Style] = STYLES) -> str:
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str]]:
+    """(part, text) from begin to end, active tags apart from the text around them."""
+    for part, piece in _delimited(text):
+        if part == 'html':
+            for index, found in enumerate(_TAG.split(piece)):
+                yield ('tag' if index % 2 else 'html'), found
+        else:
+            yield part, piece
+
+
+def _delimited(text: str) -> Iterator[tuple[str, str]]:
     """(part, text) from begin to end; a delimiter belongs to the part that it opens or closes."""
     open_parts: list[str] = []
     position = start = 0

@@ -11,7 +11,7 @@ from spyce.page.chunks import outdent
 from spyce.page.directives import run_directive
 from spyce.page.errors import PlacedError
 from spyce.page.lexer import Delimiter, mapped, next_delimiter, unescape
-from spyce.page.scanner import Brackets, checked, scan
+from spyce.page.scanner import Brackets, Token, checked, scan
 from spyce.page.source import PageSource
 from spyce.page.statements import Close, split_statements
 from spyce.page.tags import TagError, TagLibraries, TagLibraryInfo, TagTraits
@@ -304,8 +304,15 @@ def _attribute_code(name: str, value: Mapped | None, traits: TagTraits) -> Mappe
     return code
 
 
+def _begins_keyword(text: str, start: int, before: list[Token]) -> bool:
+    """Whether the operator at `start`, behind these two tokens, is that of `, k=v` or `, **kw`."""
+    if text[start] == '=':
+        return before[1][0] == 'word' and text[before[0][1]] == ','
+    return text.startswith('**', start) and text[before[1][1]] == ','
+
+
 def _is_call(code: Mapped) -> bool:
-    """Whether an expression has keyword arguments: `x, k=v` are the arguments of response.writeExpr."""
+    """Whether an expression has keyword arguments: `x, k=v` or `x, **kw` are the arguments of response.writeExpr."""
     brackets = Brackets(code)
     before = [('other', 0, 0)] * 2
     for token in checked(code):
@@ -316,8 +323,7 @@ def _is_call(code: Mapped) -> bool:
             brackets.open(start)
         elif kind == 'close':
             brackets.close(start)
-        elif not brackets and code.text[start] == '=' and kind == 'other' and before[1][0] == 'word' \
-                and code.text[before[0][1]] == ',':
+        elif not brackets and kind == 'other' and _begins_keyword(code.text, start, before):
             return True
         before = [before[1], token]
     return False

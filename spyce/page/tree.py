@@ -10,11 +10,15 @@ from spyce.page.tags import TagTraits
 
 @dataclass(frozen=True)
 class ModuleImport:
-    """A Spyce module that a page imports: its name, the file it is looked for in, the name the page uses."""
+    """A Spyce module that a page imports: its name, the file it is looked for in, the name the page uses.
+
+    :param place: file and line of the directive.
+    """
 
     name: str
     file: str | None = None
     alias: str | None = None
+    place: tuple[str, int] = field(default=('', 0), compare=False)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,16 @@ living_servers: WeakSet[spyceServer] = WeakSet()
 
 
 @contextmanager
+def outside_of_pages() -> Iterator[None]:
+    """While the block runs, what is printed does not reach a visitor: for log records, which may go to stdout."""
+    token = current_output.set(None)
+    try:
+        yield
+    finally:
+        current_output.reset(token)
+
+
+@contextmanager
 def serving(server: spyceServer, output: Output | None) -> Iterator[None]:
     """While the block runs, getServer() gives `server`, and print writes to `output` (None: the real stdout)."""
     server_token = current_server.set(server)

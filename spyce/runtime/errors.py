@@ -21,6 +21,8 @@ class spyceRuntimeException(Exception):
         self.type = type(exception)
         self.msg = ''.join(traceback.format_exception_only(self.type, exception))
         self.traceback = page_traceback(exception.__traceback__)
+        if hasattr(exception, 'place'):  # where the page asks for what is missing
+            self.traceback.append((*exception.place, '', ''))
         if isinstance(exception, SyntaxError) and exception.filename:
             self.traceback.append((exception.filename, exception.lineno or 1, '', (exception.text or '').strip()))
         self.file = self.traceback[-1][0] if self.traceback else ''

@@ -3,7 +3,12 @@ from __future__ import annotations
 
 
 class SpyceError(Exception):
-    """An error that the engine itself reports; its text says what is wrong and what to do."""
+    """An error that the engine itself reports; its text says what is wrong and what to do.
+
+    place: (file, line) in a page, for an error that no line of running code raises.
+    """
+
+    place: tuple[str, int]
 
 
 class spyceDone(BaseException):
@@ -33,8 +38,9 @@ class spyceNotFound(SpyceError):
 class spyceForbidden(SpyceError):
     """A page that is to run may not be read; `file` is its absolute name, not to be shown to visitors."""
 
-    def __init__(self, file: str) -> None:
-        super().__init__(f'{file}: the server may not read this file')
+    def __init__(self, file: str, reason: str = 'the server may not read this file') -> None:
+        """file: as above, or what a page wrote in its place; reason: why not."""
+        super().__init__(f'{file}: {reason}')
         self.file = file
 
 

@@ -1,6 +1,7 @@
 """The request cycle: page, its modules, redirects, parents, error pages (reference 3, 5, 12)."""
 from __future__ import annotations
 
+import contextvars
 import logging
 import os
 import time
@@ -9,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from spyce.legacy.spyceUtil import attrdict
 from spyce.page import PageSyntaxError
-from spyce.runtime.context import serving
+from spyce.runtime.context import outside_of_pages, serving
 from spyce.runtime.errors import spyceRuntimeException
-from spyce.runtime.exceptions import SpyceError, spyceForbidden, spyceNotFound, spyceRedirect
+from spyce.runtime.exceptions import SpyceError, spyceDone, spyceForbidden, spyceNotFound, spyceRedirect
 from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.output import Output
-from spyce.runtime.paths import page_to_run
+from spyce.runtime.paths import PathRefused, page_to_run
+from spyce.runtime.stdout import install_stdout
 from spyce.runtime.wrapper import MAX_STACK, spyceWrapper
 from spyce.sessions.errors import SessionLocked, StoreError
+from spyce.web.errors import RequestError
 
 if TYPE_CHECKING:
     from spyce.runtime.server import spyceServer
@@ -25,6 +28,9 @@ log = logging.getLogger('spyce.page')
 
 Load = Callable[[], LoadedPage]
 
+REDIRECTED = 'redirected'
+"""In request.state: redirect.external() was called, so that the body is not sent."""
+
 
 class Execution:
     """One request being answered by pages."""
@@ -32,23 +38,44 @@ class Execution:
     def __init__(self, server: spyceServer, request: Any, response: Any) -> None:
         self.server = server
         self.request = request
-        self.response = response
         self.output = Output(response)
         request.state.setdefault('arrived', time.time())
 
+    @property
+    def response(self) -> Any:
+        """The raw response; a module may have put another one in its place."""
+        return self.output.response
+
     def run(self, load: Load, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> int:
-        """Answer with the page that `load` gives, or with an error page. Returns the status code."""
+        """Answer with the page that `load` gives, or with an error page. Returns the status code.
+
+        Only KeyboardInterrupt comes out of here.
+        """
+        # In a context of its own: what a page sets there (decimal.getcontext()) is gone with it.
+        return contextvars.copy_context().run(self._run, load, args, kwargs or {})
+
+    def _run(self, load: Load, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+        install_stdout()  # again: a page may have left another stream in its place
         with serving(self.server, self.output):
             try:
-                try:
-                    self._run_redirected(load, args, kwargs or {})
-                except Exception as failure:
-                    self._show_plainly(failure)
-                self._complete()
+                self._guarded(lambda: self._run_redirected(load, args, kwargs))
+                self._guarded(self._complete)
+                self.output.hand_over()
             except BaseException:
                 self._abandon_session()
                 raise
         return self.response.returncode  # type: ignore[no-any-return]
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Do one step of the request; an error that no page has shown gets a page here."""
+        try:
+            step()
+        except (spyceDone, KeyboardInterrupt) as end:
+            if isinstance(end, KeyboardInterrupt):
+                raise
+        except BaseException as failure:
+            if not self._show_status(failure):
+                self._show_plainly(failure)
 
     def _run_redirected(self, load: Load, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Run the page, then those that internal redirects lead to."""
@@ -62,7 +89,7 @@ class Execution:
                 self._run_page(page, args, kwargs)
                 return
             except spyceRedirect as redirect:
-                self._start_again()
+                self.output.reset()
                 load = self._loader(redirect.filename)
                 args, kwargs = (), {}
         self._show_plainly(SpyceError(f'{MAX_STACK} internal redirects in a row: does a page redirect to itself?'))
@@ -72,6 +99,7 @@ class Execution:
 
     def _start_again(self, keep_cookies: bool = False) -> None:
         self.output.reset()
+        self.request.state.pop(REDIRECTED, None)
         if not self.response.headers_sent:
             self.response.clear()
             self.response.clearHeaders(keep_cookies=keep_cookies)
@@ -81,14 +109,21 @@ class Execution:
     def _run_page(self, page: LoadedPage, args: tuple[Any, ...], kwargs: dict[str, Any],
                   names: dict[str, Any] | None = None) -> None:
         """Run one whole page with modules of its own, then its error page or its parent."""
-        wrapper = spyceWrapper(self.server, page, self.request, self.response, self.output)
+        wrapper = spyceWrapper(self.server, page, self.request, self.output)
         error: spyceRuntimeException | None = None
         try:
             try:
                 wrapper.spyceInit()
                 wrapper.getGlobals().update(names or {})
                 wrapper.spyceProcess(*args, **kwargs)
-            except (Exception, SystemExit) as failure:
+            except spyceDone:
+                pass  # a module or the page's class has ended the page before it began
+            except spyceRedirect:
+                self._start_again()  # now: cookies that the modules' finish() adds are kept (reference 5)
+                raise
+            except KeyboardInterrupt:
+                raise
+            except BaseException as failure:
                 error = spyceRuntimeException(failure)
             self.output.drop_captures()
             error = wrapper.finish_modules(error)
@@ -103,13 +138,16 @@ class Execution:
         """Run the parent template around what the page has printed."""
         assert wrapper.parent is not None
         src, attributes = wrapper.parent
-        body = ''.join(self.output.parts)
+        self.output.push_all()
+        body = self.output.pop()
         self.output.reset()
-        file = self._parent_file(src, wrapper.getFilename())
         try:
-            page = self.server.load_page(file)
-        except (PageSyntaxError, spyceNotFound, spyceForbidden) as failure:
-            self._show(wrapper, spyceRuntimeException(failure))
+            page = self.server.load_page(self._parent_file(src, wrapper.getFilename()))
+        except (PageSyntaxError, PathRefused, spyceNotFound, spyceForbidden) as failure:
+            error = SpyceError(f'the parent template of this page, {src or "parent.spi"!r}, cannot be used: {failure}')
+            error.place = (wrapper.getFilename(), 1)
+            error.__cause__ = failure
+            self._show(wrapper, spyceRuntimeException(error))
             return
         self._run_page(page, (), {}, {'child': attrdict(attributes, _body=body)})
 
@@ -124,12 +162,12 @@ class Execution:
 
     def _show(self, wrapper: spyceWrapper, error: spyceRuntimeException) -> None:
         """Replace the page by its error page, which its own handler or the configuration provides."""
-        if isinstance(error.exception, spyceForbidden):
+        if isinstance(error.exception, (spyceForbidden, spyceNotFound)):
             self._refuse(error.exception)
             return
         if self._show_status(error.exception):
             return
-        log.error('error in page %s', wrapper.getFilename(), exc_info=error.exception)
+        self._log(f'error in page {wrapper.getFilename()}', error.exception)
         self._start_again(keep_cookies=True)
         if not self.response.headers_sent:
             self.response.setReturnCode(500)
@@ -139,43 +177,52 @@ class Execution:
             return
         try:
             module._run_handler(error)
-        except (Exception, spyceRedirect) as failure:
-            log.error('error in the error page for %s', wrapper.getFilename(), exc_info=failure)
+        except (spyceDone, KeyboardInterrupt) as end:
+            if isinstance(end, KeyboardInterrupt):
+                raise
+        except BaseException as failure:
+            self._log(f'error in the error page for {wrapper.getFilename()}', failure)
             self._show_plainly(failure, logged=True)
 
     def _show_status(self, failure: BaseException) -> bool:
-        """Answer with the status that an exception carries (413 ...), or 503 for a session that cannot be had."""
-        status, headers = getattr(failure, 'http_status', None), getattr(failure, 'http_headers', ())
-        if isinstance(failure, (SessionLocked, StoreError)):
+        """Answer with the status that an error of the request has (413 ...), or 503 if a session cannot be had."""
+        if isinstance(failure, RequestError):
+            status, headers = failure.http_status, list(failure.http_headers)
+        elif isinstance(failure, (SessionLocked, StoreError)):
             status, headers = 503, [('Retry-After', str(getattr(failure, 'retry_after', 10)))]
-        if status is None or self.response.headers_sent:
+        else:
             return False
-        log.warning('%s: %s', status, failure)
+        if self.response.headers_sent:
+            return False
+        with outside_of_pages():
+            log.warning('%s: %s', status, failure)
         self._start_again(keep_cookies=True)
         for name, value in headers:
             self.response.addHeader(name, value)
         self.response.setReturnCode(status)
-        self.output.write(self.server.short_error_page(status))
+        self.output.write(self.server.short_error_page(status, failure))
         return True
 
     def _refuse(self, error: Exception) -> None:
         """The page cannot be had: missing, unreadable, or it does not compile."""
         self._start_again(keep_cookies=True)
-        if isinstance(error, PageSyntaxError):
-            log.error('%s', error, exc_info=error)
-        try:
-            self.server.error(self.server, self.request, self.response, error)
-        except Exception as failure:
-            self._show_plainly(failure)
+        with outside_of_pages():
+            log.log(logging.ERROR if isinstance(error, PageSyntaxError) else logging.INFO, '%s', error)
+        self.server.error(self.server, self.request, self.response, error)
 
     def _show_plainly(self, failure: BaseException, logged: bool = False) -> None:
         """The last resort: a short page that needs nothing of the site."""
         if not logged:
-            log.error('error in page', exc_info=failure)
+            self._log('error in page', failure)
         self._start_again(keep_cookies=True)
         if not self.response.headers_sent:
             self.response.setReturnCode(500)
         self.output.write(self.server.plain_error_page(failure))
+
+    @staticmethod
+    def _log(message: str, failure: BaseException) -> None:
+        with outside_of_pages():
+            log.error('%s', message, exc_info=failure)
 
     def _abandon_session(self) -> None:
         """The request is broken off from outside (Ctrl-C): nobody may wait for its session."""
@@ -187,13 +234,11 @@ class Execution:
 
     def _complete(self) -> None:
         """Hand the output over and let the modules that wait for the end (the session) do their part."""
-        try:
-            self.output.complete()
-            self.response.prepare()
-        except Exception as failure:
-            if not self._show_status(failure):
-                self._show_plainly(failure)
+        self.output.complete()
+        if self.request.state.get(REDIRECTED):
+            self.output.reset()  # of redirect.external only the head is sent (reference 5)
         self.output.hand_over()
+        self.response.prepare()
 
 
 def handle_file(server: spyceServer, request: Any, response: Any, filename: str) -> int:

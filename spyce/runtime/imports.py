@@ -13,10 +13,12 @@ import importlib.machinery
 import itertools
 import os
 import sys
+import threading
 import types
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 from spyce import legacy
@@ -35,6 +37,12 @@ def file_signature(path: str) -> Signature:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+def _is_stale(module: types.ModuleType, path: str, check: bool) -> bool:
+    # Without a signature it is just being run, by an import statement of another thread or of its own.
+    signature = module.__dict__.get('_spyceSignature')
+    return check and signature is not None and signature != file_signature(path)
+
+
 class SiteLoader(SourceFileLoader):
     """Runs a site's module with the site's own `__import__`."""
 
@@ -43,7 +51,9 @@ class SiteLoader(SourceFileLoader):
         self._imports = imports
 
     def exec_module(self, module: types.ModuleType) -> None:
-        module.__dict__['__builtins__'] = self._imports.builtins_for(os.path.dirname(self.path))
+        # Not the module's own folder: a package's modules import what stands beside the package.
+        folder = sys.modules[module.__name__.partition('.')[0]].__path__[0]
+        module.__dict__['__builtins__'] = self._imports.builtins_for(folder)
         module.__dict__['_spyceSignature'] = file_signature(self.path)
         super().exec_module(module)
 
@@ -78,6 +88,7 @@ class SiteImports:
         self._packages: dict[str, str] = {}  # real folder -> name of its synthetic package
         self._found: dict[tuple[str, str], str | None] = {}  # (importing folder, name) -> package that has it
         self._builtins: dict[str, dict[str, Any]] = {}
+        self._loading = threading.RLock()
         if SiteFinder not in sys.meta_path:
             sys.meta_path.insert(0, SiteFinder)
         weakref.finalize(self, _forget_packages, self._packages)
@@ -96,15 +107,47 @@ class SiteImports:
             name = self._packages.setdefault(folder, name)
         return name
 
-    def load(self, path: str) -> types.ModuleType:
-        """The module in the file `path`, run once; run anew if the file has changed since."""
-        folder, base = os.path.split(os.path.realpath(path))
-        fullname = f'{self.package(folder)}.{os.path.splitext(base)[0]}'
+    def load(self, path: str, check: bool = True) -> types.ModuleType:
+        """The module in the file `path`, run once; with `check`, run anew if the file has changed since."""
+        path = os.path.realpath(path)
+        fullname = self._name_for(path)
         module = sys.modules.get(fullname)
-        if module is not None and module.__dict__.get('_spyceSignature') != file_signature(path):
-            del sys.modules[fullname]
-            importlib.invalidate_caches()
-        return importlib.import_module(fullname)
+        if module is not None and not _is_stale(module, path, check):
+            return module
+        with self._loading:
+            module = sys.modules.get(fullname)
+            if module is None:
+                return self._run(fullname, path)
+            if _is_stale(module, path, check):
+                return self._run_anew(fullname, path)
+            return module
+
+    def _name_for(self, path: str) -> str:
+        folder, base = os.path.split(path)
+        stem = os.path.splitext(base)[0].replace('.', '_')
+        fullname = f'{self.package(folder)}.{stem}'
+        known = sys.modules.get(fullname)
+        if known is not None and getattr(known, '__file__', path) != path:  # a package has this name
+            return f'{fullname}__module'
+        return fullname
+
+    def _run(self, fullname: str, path: str) -> types.ModuleType:
+        """Run a module for the first time: as an import statement would, so that circular imports work."""
+        if PathFinder.find_spec(fullname, [os.path.dirname(path)]) is not None:
+            module = importlib.import_module(fullname)
+            if getattr(module, '__file__', path) == path:
+                return module
+            fullname = f'{fullname}__module'
+        return self._run_anew(fullname, path)
+
+    def _run_anew(self, fullname: str, path: str) -> types.ModuleType:
+        """Run the file and put the result in the place of what was there; others see the old one until then."""
+        spec = spec_from_file_location(fullname, path, loader=SiteLoader(fullname, path, self))
+        assert spec is not None and spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[fullname] = module
+        return module
 
     def builtins_for(self, folder: str) -> dict[str, Any]:
         """The builtins of code in `folder`: Python's, with an __import__ that sees the site."""

@@ -34,7 +34,7 @@ def load_module_class(server: spyceServer, name: str, file: str | None = None,
         where = f' (from {file})' if file else ''
         raise ModuleNotFound(f'cannot find a Spyce module {name!r}{where}: no such file beside the page or on the '
                              "config's path")
-    module = server.site_imports.load(path)
+    module = server.site_imports.load(path, server.config.check_mtime)
     cls = getattr(module, name, None)
     if cls is None:
         raise ModuleNotFound(f'{os.path.basename(path)} has no class {name!r}: a Spyce module is a class of the name '

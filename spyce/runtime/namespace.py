@@ -1,6 +1,7 @@
 """The global names of a compiled page: made once, lent to one execution at a time, swept when it ends."""
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -18,21 +19,34 @@ class Namespace:
         self.globals = dict(base)
         exec(page.code, self.globals)
         self._clean = dict(self.globals)
+        self._references = sys.getrefcount(self.globals)
 
-    def sweep(self) -> None:
-        """Forget what one execution put here (recorded case module-globals-swept)."""
+    def sweep(self) -> bool:
+        """Forget what one execution put here (recorded case module-globals-swept).
+
+        False if a function or frame of that execution lives on (in a thread, or kept somewhere): these names stay
+        its own then, and must not become those of the next request.
+        """
+        if sys.getrefcount(self.globals) > self._references:
+            return False
         self.globals.clear()
         self.globals.update(self._clean)
+        return True
 
 
 class LoadedPage:
     """A compiled page with its idle namespaces. Safe to use from many threads."""
 
-    def __init__(self, compiled: CompiledPage, names: Callable[[CompiledPage], dict[str, Any]]) -> None:
-        """names: gives the names that every execution finds, beside those it brings itself."""
+    def __init__(self, compiled: CompiledPage, file: str,
+                 names: Callable[[CompiledPage, str], dict[str, Any]]) -> None:
+        """file: of the page, or for page source without one, the file beside which it is to run.
+
+        names: gives the names that every execution finds, beside those it brings itself.
+        """
         self.compiled = compiled
-        self.lambdas = tuple(LoadedPage(part, names) for part in compiled.lambdas)
-        self._base = names(compiled)
+        self.file = file
+        self.lambdas = tuple(LoadedPage(part, file, names) for part in compiled.lambdas)
+        self._base = names(compiled, file)
         self._idle: deque[Namespace] = deque(maxlen=WRAPPER_LIMIT)
 
     def check_out(self) -> Namespace:
@@ -44,5 +58,5 @@ class LoadedPage:
 
     def check_in(self, namespace: Namespace) -> None:
         """Give a namespace back."""
-        namespace.sweep()
-        self._idle.append(namespace)
+        if namespace.sweep():
+            self._idle.append(namespace)

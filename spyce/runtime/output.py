@@ -71,13 +71,16 @@ class Output:
         self._levels: list[tuple[int, FilterLike]] = []
         self._unbuffered = False
         self._complete = False
-        self._response = response
+        self.response = response
         self._sink = Sink(self)
 
     # -- the three channels ------------------------------------------------------------------------------------
 
     def write(self, s: object) -> None:
-        """Dynamic output: response.write and print."""
+        """Dynamic output: response.write and print. Bytes go out as they are, past the filters."""
+        if isinstance(s, bytes):
+            self.parts.append(s)  # type: ignore[arg-type]  # hand_over() and pop() know
+            return
         s = s if isinstance(s, str) else text(s)
         if self.filters:
             self.filters[0].write(s)
@@ -89,7 +92,7 @@ class Output:
         if self.filters:
             self.filters[0].writeStatic(s)
         else:
-            self.parts.append(s)
+            self.append(s)
 
     def writeExpr(self, o: object, **kw: Any) -> None:
         """The value of an expression tag, with its keyword arguments, which only filters see."""
@@ -104,14 +107,21 @@ class Output:
         """Start a capture; captures nest."""
         self._marks.append(len(self.parts))
 
+    def push_all(self) -> None:
+        """Start a capture that holds what was printed and not yet sent, too."""
+        self._marks.insert(0, 0)
+
     def pop(self) -> str:
         """End the innermost capture and return its text. Raises IndexError if there is none."""
         if not self._marks:
             raise IndexError('stdout.pop() without a stdout.push() before it')
         mark = self._marks.pop()
-        captured = ''.join(self.parts[mark:])
+        captured = self.parts[mark:]
         del self.parts[mark:]
-        return captured
+        try:
+            return ''.join(captured)
+        except TypeError:
+            raise TypeError('bytes were written while the output was captured; a capture gives text') from None
 
     @property
     def depth(self) -> int:
@@ -133,7 +143,7 @@ class Output:
     def drop_captures(self, depth: int = 0) -> None:
         """End captures, and lose their text, until `depth` are left (recorded case stdout-unpopped)."""
         while len(self._marks) > depth:
-            self.pop()
+            del self.parts[self._marks.pop():]
 
     # -- filters -----------------------------------------------------------------------------------------------
 
@@ -141,6 +151,11 @@ class Output:
         """Put a filter into the chain; low levels see output first."""
         self._levels.append((level, filter))
         self._levels.sort(key=lambda entry: entry[0])
+        self._link()
+
+    def remove_filter(self, filter: FilterLike) -> None:
+        """Take a filter out of the chain; one that is not there is fine."""
+        self._levels = [entry for entry in self._levels if entry[1] is not filter]
         self._link()
 
     def clear_filters(self) -> None:
@@ -160,7 +175,7 @@ class Output:
 
     def append(self, s: str) -> None:
         """Text that has passed all filters."""
-        self.parts.append(s)
+        self.parts.append(s if isinstance(s, str) else text(s))
         if self._unbuffered and not self._marks:
             self.send()
 
@@ -175,7 +190,7 @@ class Output:
         """Hand what is not being captured to the raw response, and flush that."""
         self.hand_over()
         if not self._complete:
-            self._response.flush(stop)
+            self.response.flush(stop)
 
     def complete(self) -> None:
         """The page has ended: let the filters give what they hold back. Sending is then the caller's part."""
@@ -187,7 +202,11 @@ class Output:
         """Move what is not being captured into the raw response, without sending it yet."""
         end = self._marks[0] if self._marks else len(self.parts)
         if end:
-            self._response.write(''.join(self.parts[:end]))
+            try:
+                self.response.write(''.join(self.parts[:end]))
+            except TypeError:  # there are bytes among the text
+                for part in self.parts[:end]:
+                    self.response.write(part)
             del self.parts[:end]
             self._marks = [mark - end for mark in self._marks]
 

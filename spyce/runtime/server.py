@@ -125,22 +125,28 @@ class spyceServer:
         except PermissionError:
             raise spyceForbidden(file) from None
 
-    def load_string(self, source: str, signature: str = '') -> LoadedPage:
-        """The compiled page source `source`."""
+    def load_string(self, source: str, signature: str = '', beside: str = '') -> LoadedPage:
+        """The compiled page source `source`.
+
+        beside: the file relative to which it includes and imports, by default one at the root.
+        """
+        beside = beside or os.path.join(os.path.realpath(self.config.root), '<string>')
+
         def load() -> tuple[LoadedPage, Files]:
             files: Files = []
-            return self._compile(PageSource(source, '<string>'), signature, files), files
+            return self._compile(PageSource(source, '<string>'), signature, files, beside), files
 
-        return self.spyce_cache.get(('string', source, signature), load)
+        return self.spyce_cache.get(('string', source, signature, beside), load)
 
     def _read(self, file: str) -> tuple[str, Signature]:
         data, stat = read_file(file)
         return decode_source(data, self.config.encoding, file), stat
 
-    def _compile(self, source: PageSource, signature: str, files: Files) -> LoadedPage:
+    def _compile(self, source: PageSource, signature: str, files: Files, beside: str = '') -> LoadedPage:
         def read_include(url: str, current_file: str) -> PageSource:
             try:
-                path = page_to_run(url, self.config.root, current_file)
+                path = page_to_run(url, self.config.root, beside if current_file == source.file and beside
+                                   else current_file)
             except PathRefused as error:
                 raise PermissionError(errno.EACCES, str(error)) from error
             text, stat = self._read(path)
@@ -150,15 +156,14 @@ class spyceServer:
         compiled = compile_page(source, signature=signature, libraries=self.tag_libraries, read_include=read_include)
         known = {file for file, _ in files}
         files += [(file, Signature.of(os.stat(file))) for file in compiled.dependencies if file not in known]
-        return LoadedPage(compiled, self._names)
+        return LoadedPage(compiled, beside or source.file, self._names)
 
-    def _names(self, page: CompiledPage) -> dict[str, Any]:
-        """The global names that every execution of a page finds."""
-        file = page.file
-        folder = os.path.dirname(file) or self.config.root
+    def _names(self, page: CompiledPage, file: str) -> dict[str, Any]:
+        """The global names that every execution of a page finds; file: beside which it runs."""
+        folder = os.path.dirname(file)
 
         def locate(frame_file: str, line: int) -> tuple[str, int]:
-            return page.locate(line) if frame_file == file else (frame_file, line)
+            return page.locate(line) if frame_file == page.file else (frame_file, line)
 
         return {
             '__builtins__': self.site_imports.builtins_for(folder),
@@ -173,11 +178,16 @@ class spyceServer:
     def serves_as_page(self, file: str) -> bool:
         """Whether a visitor who asks for `file` gets it run as a page."""
         extension = os.path.splitext(file)[1].removeprefix('.')
-        return bool(extension) and self.config.www_handlers.get(extension) == 'spyce'
+        return bool(extension) and self.config.www_handlers.get(extension) == 'spyce' and not self._is_hidden(file)
 
     def serves_as_file(self, file: str) -> bool:
         """Whether a visitor who asks for `file` gets its text."""
-        return content_type(file, self.config) is not None
+        return content_type(file, self.config) is not None and not self._is_hidden(file)
+
+    def _is_hidden(self, file: str) -> bool:
+        """Whether a name on the way from the root to `file` begins with a dot."""
+        way = os.path.relpath(file, os.path.realpath(self.config.root))
+        return any(name.startswith('.') for name in way.split(os.sep))
 
     def loadModule(self, name: str, file: str | None = None, rel_file: str | None = None) -> type[Any]:
         """The class of the Spyce module `name` (reference 6.4). Raises ModuleNotFound."""
@@ -204,9 +214,9 @@ class spyceServer:
         """Run the page that `load()` gives."""
         return Execution(self, request, response).run(load, tuple(args or ()), kwargs)
 
-    def short_error_page(self, status: int) -> str:
-        """A page that says what happened and nothing about the site."""
-        return error_page(status)
+    def short_error_page(self, status: int, reason: object = None) -> str:
+        """A page that says what happened and nothing about the site; the `reason` only with debug = True."""
+        return error_page(status, message=str(reason) if reason is not None and self.config.debug else None)
 
     def plain_error_page(self, failure: BaseException) -> str:
         """The page for an error that no page of the site could show."""

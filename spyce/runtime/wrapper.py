@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from spyce.runtime.errors import spyceRuntimeException
-from spyce.runtime.exceptions import SpyceError, spyceDone
-from spyce.runtime.modules import DEFAULT_MODULES
+from spyce.runtime.exceptions import SpyceError, spyceDone, spyceRedirect
+from spyce.runtime.modules import DEFAULT_MODULES, ModuleNotFound
 from spyce.runtime.namespace import LoadedPage, Namespace
 from spyce.runtime.output import Output
 
@@ -30,7 +30,7 @@ class spyceWrapper:
     Life: spyceInit(), spyceProcess(), spyceDestroy(error), in this order; the last one always.
     """
 
-    def __init__(self, server: spyceServer, page: LoadedPage, request: Any, response: Any, output: Output,
+    def __init__(self, server: spyceServer, page: LoadedPage, request: Any, output: Output,
                  inherited: dict[str, Any] | None = None) -> None:
         """inherited: the modules of the page that runs this one as a part of itself, by their names there."""
         self.page = page
@@ -38,7 +38,6 @@ class spyceWrapper:
         self.parent: tuple[str | None, dict[str, Any]] | None = None
         self._server = server
         self._request = request
-        self._response = response
         self._inherited = inherited
         self._modules: dict[str, Any] = dict(inherited or {})
         self._started: list[tuple[str, Any]] = []  # by this execution: it finishes them
@@ -56,8 +55,8 @@ class spyceWrapper:
         if len(stack) >= MAX_STACK:
             raise StackTooDeep(f'{MAX_STACK} pages run within each other: does {os.path.basename(self.getFilename())} '
                                'include itself, or is it its own parent?')
-        stack.append(self.getFilename())
         self._namespace = self.page.check_out()
+        stack.append(self.getFilename())
         names = self._namespace.globals
         names.update(self._modules)
         names.update(_spyceWrapper=self, _spyceOutput=self.output, _spyceLambdas=self.page.lambdas,
@@ -66,7 +65,11 @@ class spyceWrapper:
             for name in DEFAULT_MODULES:
                 self._start(name, name, None)
         for module in self.page.compiled.imports:
-            self._start(module.alias or module.name, module.name, module.file)
+            try:
+                self._start(module.alias or module.name, module.name, module.file)
+            except ModuleNotFound as error:
+                error.place = module.place
+                raise
         if self.page.compiled.uses_tags:
             self._start('taglib', 'taglib', None)
         if self.page.lambdas:
@@ -103,20 +106,22 @@ class spyceWrapper:
                 error = self._finish(self._started.pop()[1], error)
         finally:
             self.output.drop_captures(self._depth)
-            if self._namespace is not None:
-                if self._request._stack:
-                    self._request._stack.pop()
-                self.page.check_in(self._namespace)
-                self._namespace = self._impl = None
+            namespace, self._namespace, self._impl = self._namespace, None, None
+            if namespace is not None:
+                self._request._stack.pop()
+                self.page.check_in(namespace)
         if error is not None and error is not theError:
             raise error.exception
 
     def _start(self, alias: str, name: str, file: str | None) -> Any:
-        module = self._server.loadModule(name, file, self.getFilename())(self)
+        module = self._start_module(name, file)
         self._started.append((alias, module))
         self._modules[alias] = module
-        if self._namespace is not None:
-            self._namespace.globals[alias] = module
+        self.getGlobals()[alias] = module
+        return module
+
+    def _start_module(self, name: str, file: str | None = None) -> Any:
+        module = self._server.loadModule(name, file, self.getFilename())(self)
         start = getattr(module, 'start', None)
         if start is not None:
             start()
@@ -124,14 +129,20 @@ class spyceWrapper:
 
     @staticmethod
     def _finish(module: Any, error: spyceRuntimeException | None) -> spyceRuntimeException | None:
+        """Call finish(); what it raises becomes the error, even a redirect, which comes too late (reference 3)."""
         finish = getattr(module, 'finish', None)
         if finish is None:
             return error
         try:
             finish(error)
-        except spyceDone:
-            pass
-        except Exception as failure:
+        except (spyceDone, KeyboardInterrupt) as end:
+            if isinstance(end, KeyboardInterrupt):
+                raise
+        except BaseException as failure:
+            if isinstance(failure, spyceRedirect):
+                failure = SpyceError(f'{type(module).__name__}.finish(): the page has ended, so it cannot redirect')
+            if error is not None and failure.__context__ is None:
+                failure.__context__ = error.exception
             return spyceRuntimeException(failure)
         return error
 
@@ -139,7 +150,7 @@ class spyceWrapper:
 
     def part(self, page: LoadedPage) -> spyceWrapper:
         """A new execution of `page` as a part of this one: with its modules, into its output."""
-        return spyceWrapper(self._server, page, self._request, self._response, self.output, self._modules)
+        return spyceWrapper(self._server, page, self._request, self.output, self._modules)
 
     def run_part(self, page: LoadedPage, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> None:
         """Run `page` here and now as a part of this page (include, lambda, error handler)."""
@@ -148,15 +159,18 @@ class spyceWrapper:
         try:
             part.spyceInit()
             part.spyceProcess(*args, **(kwargs or {}))
-        except Exception as failure:
-            error = spyceRuntimeException(failure)
+        except spyceDone:
+            pass
+        except BaseException as failure:
+            if not isinstance(failure, spyceRedirect):
+                error = spyceRuntimeException(failure)
             raise
         finally:
             part.spyceDestroy(error)
 
     def setParent(self, src: str | None, attributes: dict[str, Any]) -> None:
         """Remember the parent template, which runs after the page; the last one named wins (reference 5)."""
-        if self._response.headers_sent:
+        if self.getResponse().headers_sent:
             raise SpyceError('a page with a parent template cannot be flushed or unbuffered: the parent surrounds it')
         self.parent = (src, attributes)
 
@@ -168,7 +182,7 @@ class spyceWrapper:
 
     def getFilename(self) -> str:
         """Absolute file name of this page."""
-        return self.page.compiled.file
+        return self.page.file
 
     def getCode(self) -> str:
         """The Python that this page was compiled to."""
@@ -208,11 +222,11 @@ class spyceWrapper:
 
     def getResponse(self) -> Any:
         """The raw response."""
-        return self._response
+        return self.output.response
 
     def setResponse(self, o: Any) -> None:
-        """Put another raw response in place of this one."""
-        self._response = o
+        """Put another raw response in place of this one, for headers and output."""
+        self.output.response = o
         for callback in list(self._response_callbacks):
             callback()
 
@@ -234,11 +248,9 @@ class spyceWrapper:
         api-getmodule-on-demand); it is finished with the page."""
         alias = alias or name
         if alias not in self._modules:
-            module = self._server.loadModule(name, None, self.getFilename())(self)
+            module = self._start_module(name)
             self._modules[alias] = module
             self._started.append((alias, module))
-            if hasattr(module, 'start'):
-                module.start()
         return self._modules[alias]
 
     def setModule(self, name: str, mod: Any, notify: int = 1) -> None:
@@ -280,7 +292,7 @@ class spyceWrapper:
     def spyceString(self, code: str | tuple[str, str]) -> spyceWrapper:
         """An execution of the page source `code`, or (source, parameters), as a part of this one, not yet started."""
         source, signature = code if isinstance(code, tuple) else (code, '')
-        return self.part(self._server.load_string(source, signature))
+        return self.part(self._server.load_string(source, signature, self.getFilename()))
 
     def spyceModule(self, name: str, file: str | None = None, rel_file: str | None = None) -> type[Any]:
         """The class of a Spyce module."""

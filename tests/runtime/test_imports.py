@@ -3,8 +3,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 
 import spyce
+from spyce.testing import Client
 
 
 def rewrite(client, name, text):
@@ -94,3 +97,53 @@ def test_getserver_outside_of_requests_is_clear_about_several_servers(site):
         assert 'servers' in str(error)
     else:
         raise AssertionError(f'{one} and {other} both live')
+
+
+def test_packages_below_the_root_import_themselves_and_their_neighbours(site):
+    client = site({'sub/page.spy': '[[ import pkg ]][[= pkg.X ]]', 'sub/pkg/__init__.py': 'from pkg.mod import X',
+                   'sub/pkg/mod.py': 'import helper, json\nX = helper.Y + json.dumps(1)', 'sub/helper.py': 'Y = "y"',
+                   'sub/pkg/json.py': 'raise RuntimeError'})
+    assert client.get('/sub/page.spy').text == 'y1\n'
+
+
+def test_module_files_are_found_by_their_path(site):
+    text = 'from spyceModule import spyceModule\nclass m(spyceModule):\n    value = 1'
+    client = site({'dots.spy': "[[.import name=m from='lib/v1.2.py']][[= m.value ]]", 'lib/v1.2.py': text,
+                   'page.spy': '[[.import name=m]][[= m.value ]]', 'm.py': text, 'm/__init__.py': ''})
+    assert client.get('/dots.spy').text == '1\n'
+    assert client.get('/page.spy').text == '1\n'
+
+
+def test_without_check_mtime_modules_stay_as_they_were(site):
+    text = 'from spyceModule import spyceModule\nclass m(spyceModule):\n    value = 1'
+    client = site({'page.spy': '[[.import name=m]][[= m.value ]]', 'm.py': text}, check_mtime=False)
+    client.get('/page.spy')
+    rewrite(client, 'm.py', text.replace('1', '2'))
+    assert client.get('/page.spy').text == '1\n'
+
+
+def test_a_module_may_be_edited_while_it_is_served(site):
+    text = 'from spyceModule import spyceModule\nclass m(spyceModule):\n    value = 1'
+    client = site({'page.spy': '[[.import name=m]][[= m.value ]]', 'm.py': text})
+    odd, stop = [], threading.Event()
+
+    def visit():
+        while not stop.is_set():
+            answer = Client(client.app).get('/page.spy')
+            if answer.status != 200:
+                odd.append(answer)
+
+    threads = [threading.Thread(target=visit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    new = os.path.join(client.app.root, 'new')
+    for n in range(60):
+        with open(new, 'w') as stream:
+            stream.write(text.replace('1', str(n)))
+        os.replace(new, os.path.join(client.app.root, 'm.py'))
+        time.sleep(0.005)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert odd == []
+    assert client.get('/page.spy').text == '59\n'

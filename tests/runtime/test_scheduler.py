@@ -131,9 +131,9 @@ def test_one_runner_of_several_leads_and_another_takes_over():
     first.start()
     assert done.wait(10)
     second.start()
+    assert set(ran) == {0}
     first.stop()
     first.join(10)
-    assert set(ran) == {0}
     schedules[1].resume()  # wakes the one that waits, which looks for the lock
     deadline = time.monotonic() + 10
     while 1 not in ran and time.monotonic() < deadline:

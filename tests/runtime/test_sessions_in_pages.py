@@ -59,7 +59,8 @@ def test_flush_saves_and_lets_the_next_request_in(site):
 def test_options_at_import_take_effect(site):
     client = site({'page.spy': """[[.import name=session args="path='/app'"]][[ session.put('a', 1) ]]""",
                    'wrong.spy': '[[.import name=session args="lifetime=5"]]',
-                   'readonly.spy': "[[.import name=session args='readonly=True']][[ session.put('a', 2) ]]"}, debug=True)
+                   'readonly.spy': "[[.import name=session args='readonly=True']][[ session.put('a', 2) ]]"},
+                  debug=True)
     assert client.get('/page.spy').set_cookies[0].attributes['path'] == '/app'
     assert 'lifetime' in client.get('/wrong.spy').text
     answer = client.get('/readonly.spy')
