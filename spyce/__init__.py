@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from spyce.web.wsgi import Application
 
 __version__ = '3.0.0'
-__all__ = ['DEBUG', 'SPYCE_GLOBALS', 'getServer', 'getServerGlobals', 'make_app', 'spyceFileHandler',
+
+MAX_STACK = 100
+"""Pages within pages: includes, lambdas, parents and redirects go no deeper."""
+
+WRAPPER_LIMIT = 32
+"""Idle namespaces kept for each page; as many requests of one page as this run without building one."""
+
+__all__ = ['DEBUG', 'MAX_STACK', 'SPYCE_GLOBALS', 'WRAPPER_LIMIT', 'getServer', 'getServerGlobals', 'make_app', 'spyceFileHandler',
            'spyceStringHandler']
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from spyce import MAX_STACK
 from spyce.legacy.spyceUtil import attrdict
 from spyce.page import PageSyntaxError
 from spyce.runtime.context import outside_of_pages, serving
@@ -17,7 +18,7 @@ from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.output import Output
 from spyce.runtime.paths import PathRefused, page_to_run
 from spyce.runtime.stdout import install_stdout
-from spyce.runtime.wrapper import MAX_STACK, spyceWrapper
+from spyce.runtime.wrapper import spyceWrapper
 from spyce.sessions.errors import SessionLocked, StoreError
 from spyce.web.errors import RequestError
 

@@ -6,10 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from spyce import WRAPPER_LIMIT
 from spyce.page import CompiledPage
-
-WRAPPER_LIMIT = 32
-"""Idle namespaces kept for each page; as many requests of one page as this run without building one."""
 
 
 class Namespace:

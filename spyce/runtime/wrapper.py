@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from spyce import MAX_STACK
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError, spyceDone, spyceRedirect
 from spyce.runtime.modules import DEFAULT_MODULES, ModuleNotFound
@@ -13,9 +14,6 @@ from spyce.runtime.output import Output
 
 if TYPE_CHECKING:
     from spyce.runtime.server import spyceServer
-
-MAX_STACK = 100
-"""Pages within pages: includes, lambdas and parents nest no deeper."""
 
 Callback = Callable[[], None]
 
