@@ -1,6 +1,6 @@
 """Spyce: pages with Python in them, and sessions that lose nothing.
 
-What programs use: make_app, render and the test client (spyce.testing). What 2.1 pages and modules use: getServer,
+What programs use: make_app, and the test client (spyce.testing). What 2.1 pages and modules use: getServer,
 getServerGlobals, SPYCE_GLOBALS, DEBUG, spyceFileHandler, spyceStringHandler.
 """
 from __future__ import annotations
@@ -21,8 +21,8 @@ MAX_STACK = 100
 WRAPPER_LIMIT = 32
 """Idle namespaces kept for each page; as many requests of one page as this run without building one."""
 
-__all__ = ['DEBUG', 'MAX_STACK', 'SPYCE_GLOBALS', 'WRAPPER_LIMIT', 'getServer', 'getServerGlobals', 'make_app', 'spyceFileHandler',
-           'spyceStringHandler']
+__all__ = ['DEBUG', 'MAX_STACK', 'SPYCE_GLOBALS', 'WRAPPER_LIMIT', 'getServer', 'getServerGlobals', 'make_app',
+           'spyceFileHandler', 'spyceStringHandler']
 
 
 def make_app(root: str | None = None, config: str | None = None, **options: Any) -> Application:
