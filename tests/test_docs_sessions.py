@@ -1,10 +1,14 @@
 """docs/sessions.txt: its examples run, its tables are those of the code, and the tests that it names are there."""
 from __future__ import annotations
 
+import contextlib
+import pickle
 import re
+import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -213,3 +217,120 @@ def test_the_cookie_is_small_and_as_the_document_shows_it(browse: Callable[..., 
     [header] = answer.headers.getlist('Set-Cookie')
     assert re.sub('=[^;]+', '=...', header, count=1) + '\n' in TEXT
     assert len(header.partition(';')[0]) == len('sessionid=') + 43
+
+
+class TestFailures:
+    """The table of section 10: what the visitor gets and what the log says."""
+
+    pages = {
+        'n': "session['n'] = session.get('n', 0) + 1",
+        'value': "session['before'] = 1; session['x'] = lambda: 1",
+        'inside': "session['before'] = 1; session['x'] = []; session['x'].append(lambda: 1)",
+        'large': "session['before'] = 1; session['x'] = ['x' * 2000000]",
+        'released': "session['before'] = 1; session.release(); session['x'] = 1",
+        'error': "session['before'] = 1; 1/0",
+        'rollback': "session['before'] = 1; session.rollback(); 1/0",
+        'ended': "session['x'] = 1; getServer().sessions.destroy(session.sessionid)",
+        'renew': "session.regenerate()",
+        'itself': "session['x'] = 1; visitor = getServerGlobals()['visitor'](); "
+                  "visitor.cookies['sessionid'] = session.sessionid; "
+                  "response.setReturnCode(visitor.get('/n.spy').status)",
+    }
+
+    @pytest.fixture
+    def client(self, tmp_path: Path) -> Iterator[Client]:
+        (tmp_path / 'data').mkdir()
+        for name, code in self.pages.items():
+            (tmp_path / f'{name}.spy').write_text(
+                f'[[.import name=session]][[\\\nfrom spyce import getServer, getServerGlobals\n{code}\n]]')
+        (tmp_path / 'show.spy').write_text('[[.import name=session]][[= sorted(session) ]]')
+        app = spyce.make_app(str(tmp_path), session_store=f'dbm:{tmp_path / "data"}', session_lock_timeout=0.2,
+                             globals={})
+        app.server.globals['visitor'] = lambda: Client(app)
+        client = Client(app)
+        assert client.get('/n.spy').status == 200
+        yield client
+        app.server.sessions.close()
+
+    @pytest.fixture
+    def said(self, caplog: pytest.LogCaptureFixture) -> Callable[[str], bool]:
+        """said(text): whether the log and the document say so; ... stands for anything."""
+        def find(text: str) -> bool:
+            lines = [f'{record.levelname} {record.getMessage()} {record.exc_info[1]!r}' if record.exc_info else
+                     f'{record.levelname} {record.getMessage()}' for record in caplog.records]
+            pattern = re.escape(text).replace(re.escape('...'), '.*').replace('FP', '[0-9a-f]{12}')
+            return text in ' '.join(TEXT.split()) and any(re.search(pattern, line) for line in lines)
+        return find
+
+    def stored(self, client: Client) -> str:
+        return client.get('/show.spy').text.strip()
+
+    def test_a_session_in_use(self, client: Client, said: Callable[[str], bool]) -> None:
+        holder = client.app.server.sessions.request_session(  # type: ignore[attr-defined]
+            [('sessionid', client.cookies['sessionid'])], secure=False)
+        holder.get('n')
+        answer = client.get('/n.spy')
+        assert (answer.status, answer.headers['Retry-After']) == (503, '1')
+        assert said('WARNING session FP: the session was in use by another request for')
+        holder.finish()
+        assert client.get('/n.spy').status == 200
+
+    def test_a_page_that_requests_its_own_site(self, client: Client) -> None:
+        assert client.get('/itself.spy').status == 503
+
+    @pytest.mark.parametrize(('page', 'text', 'stored'), [
+        ('value', 'SessionValueError', "['before', 'n']"),
+        ('inside', 'SessionValueError', "['n']"),
+        ('large', 'SessionTooLarge', "['before', 'n']"),
+        ('released', 'SessionReadOnly', "['before', 'n']"),
+        ('error', 'ERROR', "['before', 'n']"),
+        ('rollback', 'ERROR', "['n']"),
+    ])
+    def test_errors_of_pages(self, client: Client, page: str, text: str, stored: str,
+                             said: Callable[[str], bool]) -> None:
+        assert client.get(f'/{page}.spy').status == 500
+        assert said(text)
+        assert self.stored(client) == stored
+
+    def test_a_session_that_is_ended_meanwhile(self, client: Client, said: Callable[[str], bool]) -> None:
+        assert client.get('/ended.spy').status == 200
+        assert said('WARNING session FP ended while a request used it; what that request put is not kept')
+        assert self.stored(client) == '[]'
+
+    def test_an_id_that_was_replaced(self, client: Client, said: Callable[[str], bool]) -> None:
+        old = client.cookies['sessionid']
+        client.get('/renew.spy')
+        client.cookies['sessionid'], new = old, client.cookies['sessionid']
+        answer = client.get('/n.spy')
+        assert (answer.status, answer.set_cookies) == (200, [])
+        assert said('WARNING session FP: the request came with an id that regenerate() has replaced; ...')
+        client.cookies['sessionid'] = new
+        assert self.stored(client) == "['n']"
+
+    @pytest.mark.parametrize(('value', 'text', 'stored'), [
+        (b'\x80', 'ERROR session FP: what is stored cannot be read and counts as lost: ...', '[]'),
+        (pickle.dumps({'x': b'\x80', 'n': pickle.dumps(1)}),
+         "ERROR session FP: item 'x' cannot be read and counts as missing: ...", "['n', 'x']"),
+    ])
+    def test_what_cannot_be_read(self, client: Client, tmp_path: Path, value: bytes, text: str, stored: str,
+                                 said: Callable[[str], bool]) -> None:
+        with contextlib.closing(sqlite3.connect(tmp_path / 'data/spyce-sessions/sessions.db')) as database, database:
+            database.execute('UPDATE entries SET value = ?', (value,))
+        (tmp_path / 'get.spy').write_text("[[.import name=session]][[= session.get('x') ]]")
+        assert client.get('/get.spy').status == 200
+        assert said(text)
+        assert self.stored(client) == stored
+
+    def test_a_disk_that_cannot_be_written(self, client: Client, said: Callable[[str], bool]) -> None:
+        resource = pytest.importorskip('resource')
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        try:
+            answer = client.get('/n.spy')
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, old)
+        assert (answer.status, answer.headers['Retry-After']) == (503, '10')
+        assert said('WARNING 503: .../sessions.db: the session store cannot be used: ...')
+        assert client.get('/n.spy').status == 200
