@@ -7,6 +7,7 @@ All instances within one request are views of one session.
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -50,7 +51,7 @@ class session(spyceModule, MutableMapping[str, Any]):
         if state is None:
             manager: SessionManager = self._api.getServer().sessions
             state = manager.request_session(request.cookies(), secure=request.is_secure(),
-                                            arrived=request.state.get('arrived'))
+                                            arrived=request.state.get('arrived'), label=self._label())
             request.state[STATE] = state
             response = self._api.getResponse()
             if response.headers_sent:
@@ -59,6 +60,11 @@ class session(spyceModule, MutableMapping[str, Any]):
                 response.before_send(lambda: _send_headers(state, response))
         self._state = state
         return state  # type: ignore[no-any-return]
+
+    def _label(self) -> str:
+        """What the log calls this request: the page asked for."""
+        stack = self._api.getStack()
+        return f'the page {os.path.relpath(stack[0], self._api.getServer().config.root)}' if stack else ''
 
     @property
     def _session(self) -> RequestSession:

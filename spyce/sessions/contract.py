@@ -180,18 +180,18 @@ class ContractStore(NativeStore):
         text = index_text(key, value)
         return [sessionid for sessionid, _, entry in self.each() if index_of(entry.items, key, self._codec) == text]
 
-    def lock(self, key: Key, timeout: float, max_waiters: int) -> Releasable:
+    def lock(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> Releasable:
         while True:
             current = self._current(key)
-            held = self._lock(current, timeout, max_waiters)
+            held = self._lock(current, timeout, max_waiters, label)
             if self._current(key) == current:
                 return held
             held.release()  # who had the lock has replaced the id
 
-    def _lock(self, sessionid: str, timeout: float, max_waiters: int) -> Releasable:
+    def _lock(self, sessionid: str, timeout: float, max_waiters: int, label: str) -> Releasable:
         lock = getattr(self.store, 'lock', None)
         if lock is None:
-            return self._own_locks().acquire(sessionid, timeout, max_waiters)
+            return self._own_locks().acquire(sessionid, timeout, max_waiters, label)
         held: Releasable | None = lock(sessionid, timeout)
         if held is None:
             raise SessionLocked(f'the session was in use by another request for {timeout:g} seconds '

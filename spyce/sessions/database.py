@@ -26,6 +26,15 @@ UPGRADES = {
 }
 """What makes a store of a version one of the next version."""
 
+ADVICE = {
+    'is full': '. Free space on that disk; the store goes on as soon as there is some',
+    'readonly': '. Make the disk writable again, and the file writable for this user; the store then goes on',
+    'malformed': '. The file is damaged: move it away, and the store begins anew without its sessions',
+    'not a database': '. Move the file away, and the store begins anew without its sessions',
+    'unable to open': '. Look whether this user may still read and write it and its folder',
+}
+"""What to do, by a part of what SQLite says."""
+
 SCHEMA = """
 CREATE TABLE entries (key INTEGER PRIMARY KEY, value BLOB NOT NULL, created REAL NOT NULL, idle REAL NOT NULL,
                       expires REAL NOT NULL, user TEXT);
@@ -47,6 +56,9 @@ class Database:
     def __init__(self, path: str) -> None:
         """path: the file, made if it is not there. Raises StoreError if it is unsafe or no store."""
         self.path = path
+        self._log = path + '-wal'
+        self._identity: tuple[int, int] | None = None
+        self._log_identity: tuple[int, int] | None = None
         self._idle: deque[sqlite3.Connection] = deque()
         self._all: set[sqlite3.Connection] = set()
         self._writing = threading.Lock()  # threads of one process queue here, not in SQLite's sleeps
@@ -58,9 +70,21 @@ class Database:
         os.close(open_private_file(path))
         try:
             self._retry(self._prepare)
+            self._identity = _identity(path)
         except BaseException:
             self.close()
             raise
+
+    def is_current(self) -> bool:
+        """Whether the files that are open are still those at their paths. Raises StoreError if that cannot be said."""
+        if _identity(self.path) != self._identity:
+            return False
+        if not self._idle:
+            return True  # without a connection SQLite may have removed its log itself
+        log = _identity(self._log)
+        if self._log_identity is None:
+            self._log_identity = log
+        return log == self._log_identity
 
     def query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         """The rows that a statement gives."""
@@ -96,6 +120,9 @@ class Database:
                 self._all.discard(connection)
                 connection.close()
                 deadline = deadline or time.monotonic() + BUSY_SECONDS
+                if not _is_busy(error):
+                    self.close()  # the others may have seen the same trouble
+                    self._log_identity = None
                 if not _is_busy(error) or time.monotonic() > deadline:
                     raise self._unusable(error) from error
             except BaseException:
@@ -133,12 +160,14 @@ class Database:
                              'sessions')
 
     def _unusable(self, error: sqlite3.Error) -> StoreError:
-        return StoreError(f'{self.path}: the session store cannot be used: {error}')
+        advice = next((advice for part, advice in ADVICE.items() if part in str(error)), '')
+        return StoreError(f'{self.path}: the session store cannot be used: {error}{advice}')
 
     def _forget_after_fork(self) -> None:
         _abandoned.extend(self._all)
         self._all.clear()
         self._idle.clear()
+        self._log_identity = None
         self._writing = threading.Lock()
 
 
@@ -160,6 +189,17 @@ def _close_connections(idle: deque[sqlite3.Connection], connections: set[sqlite3
             connection = idle.pop()
             connections.discard(connection)
             connection.close()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """What tells the file at the path from another one there; None without a file. Raises StoreError."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f'{path}: the session store cannot be reached: {error.strerror}') from error
+    return status.st_dev, status.st_ino
 
 
 def _stamp(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -64,9 +64,14 @@ class DbmStore(DirectStore):
 
     def _open(self) -> tuple[Database, SessionLocks]:
         opened = self._opened
-        if opened is None:
+        if opened is None or not opened[0].is_current():
             with self._opening:
                 opened = self._opened
+                if opened is not None and not opened[0].is_current():
+                    log.error('%s: the files of the session store were removed or replaced; it is opened again, '
+                              'without the sessions that were in them', self.folder)
+                    opened[0].close()
+                    opened = self._opened = None
                 if opened is None:
                     make_private_folder(self.folder)
                     locks = SessionLocks.in_file(os.path.join(self.folder, 'lock'))
@@ -205,9 +210,9 @@ class DbmStore(DirectStore):
         return {'live': count - expired, 'expired': expired, 'bytes': size, 'oldest': oldest, 'newest': newest,
                 'files': {entry.name: entry.stat().st_size for entry in os.scandir(self.folder)}}
 
-    def lock(self, key: Key, timeout: float, max_waiters: int) -> HeldLock:
+    def lock(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> HeldLock:
         try:
-            return self._open()[1].acquire(key, timeout, max_waiters)
+            return self._open()[1].acquire(key, timeout, max_waiters, label)
         except OSError as error:
             raise StoreError(f'{self.folder}: sessions cannot be locked: {error.strerror}') from error
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from spyce.sessions.errors import SessionLocked
+from spyce.sessions.errors import SessionLocked, StoreError
 from spyce.sessions.ids import is_well_formed, new_id
 from spyce.sessions.locking import Key
 from spyce.sessions.native import Entry, Pointer, Releasable
@@ -32,12 +32,13 @@ Change = Callable[[Items], dict[str, Packed]]
 class StoreLink:
     """The session of one request as far as the store is concerned. No entry: the visitor has no session (yet)."""
 
-    def __init__(self, manager: SessionManager, sent: Sequence[str], arrived: float) -> None:
-        """sent: the ids that the client sent; arrived: when the request came."""
+    def __init__(self, manager: SessionManager, sent: Sequence[str], arrived: float, page: str) -> None:
+        """sent: the ids that the client sent; arrived: when the request came; page: that it runs, for the log."""
         self._manager = manager
         self._sent = sent
         self._arrived = arrived
         self._lock: Releasable | None = None
+        self._page = page
         self.expire = manager.options.session_expire
         self.slid = False
         self.stored = False  # anything, by this request
@@ -105,9 +106,10 @@ class StoreLink:
         """Whether this request may use the id: it is current, or was when the request arrived."""
         if pointer.retired is None or pointer.until is None:
             return True
-        if self._manager.clock() > pointer.until:
+        now = self._manager.clock()
+        if now > pointer.until:
             return False
-        self.is_replaced = self._arrived > pointer.retired
+        self.is_replaced = self._arrived > pointer.retired or now < pointer.retired  # or the clock was set back
         return not self.is_replaced
 
     def _is_alive(self, entry: Entry) -> bool:
@@ -140,10 +142,17 @@ class StoreLink:
         if lock is not None:
             lock.release()
 
+    def _check_lock(self) -> None:
+        is_exclusive = getattr(self._lock, 'is_exclusive', None)  # a store's own lock may not know
+        if is_exclusive is not None and not is_exclusive():
+            raise StoreError('the lock file of the session store was removed or replaced while a request held its '
+                             'session; what it put is not kept, since another request may have changed the session')
+
     def _acquire(self, key: Key, sessionid: str) -> None:
         options = self._manager.options
         try:
-            self._lock = self._manager.native.lock(key, options.session_lock_timeout, options.lock_waiters)
+            self._lock = self._manager.native.lock(key, options.session_lock_timeout, options.lock_waiters,
+                                                   self._page)
         except SessionLocked as error:
             log.warning('session %s: %s', self._manager.fingerprint(sessionid), error)
             raise
@@ -181,6 +190,7 @@ class StoreLink:
         False if the session has ended. Raises SessionTooLarge, SessionLocked.
         """
         if self.is_locked:
+            self._check_lock()
             done = self._change_entry(self.entry, change)
         else:
             self._acquire(self._key, self.id)

@@ -22,16 +22,19 @@ Key = int | str
 FIRST_PAUSE = 0.001
 LONGEST_PAUSE = 0.025
 
+OTHER_PROCESS = 'another process'
+
 
 class HeldLock:
     """A lock that is held; release() it once. Releasing again does nothing, nor does releasing it after a fork."""
 
-    __slots__ = ('_locks', '_key', '_generation')
+    __slots__ = ('_locks', '_key', '_generation', '_opening')
 
-    def __init__(self, locks: SessionLocks, key: Key, generation: int) -> None:
+    def __init__(self, locks: SessionLocks, key: Key, generation: int, opening: int) -> None:
         self._locks: SessionLocks | None = locks
         self._key = key
         self._generation = generation
+        self._opening = opening
 
     def release(self) -> None:
         """Let the next one in."""
@@ -39,15 +42,20 @@ class HeldLock:
         if locks is not None:
             locks.release(self._key, self._generation)
 
+    def is_exclusive(self) -> bool:
+        """Whether nobody else can have got the lock meanwhile, as when the lock file was removed."""
+        return self._locks is not None and self._locks.excludes(self._generation, self._opening)
+
 
 class _Queue:
-    """Who waits for one key in this process."""
+    """Who waits for one key in this process, and who holds it: '' if another process may."""
 
-    __slots__ = ('waiting', 'front_waits')
+    __slots__ = ('waiting', 'front_waits', 'holder')
 
     def __init__(self) -> None:
         self.waiting: deque[threading.Lock] = deque()
         self.front_waits = False
+        self.holder = ''
 
 
 class SessionLocks:
@@ -68,12 +76,14 @@ class SessionLocks:
         path = os.path.join(os.path.realpath(folder), name)
         with _by_path_mutex:
             locks = _by_path.get(path)
-            if locks is None or locks._shared is None or not locks._shared.is_current():
+            if locks is None or locks._shared is None:
                 locks = _by_path[path] = SessionLocks(RangeLockFile(path))
+            else:
+                locks._shared.ensure_current()
             return locks
 
-    def acquire(self, key: Key, timeout: float, max_waiters: int) -> HeldLock:
-        """Lock the session; waits up to `timeout` seconds.
+    def acquire(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> HeldLock:
+        """Lock the session; waits up to `timeout` seconds. label: what those who wait in vain are told of the holder.
 
         Raises SessionLocked after that, and at once if `max_waiters` wait for this session in this process already.
         """
@@ -85,7 +95,12 @@ class SessionLocks:
             except BaseException:
                 self._next(key)
                 raise
-        return HeldLock(self, key, self._generation)
+        self._queues[key].holder = label
+        return HeldLock(self, key, self._generation, 0 if self._shared is None else self._shared.opening)
+
+    def excludes(self, generation: int, opening: int) -> bool:
+        """What HeldLock.is_exclusive() does."""
+        return generation == self._generation and (self._shared is None or self._shared.is_current(opening))
 
     def release(self, key: Key, generation: int) -> None:
         """What HeldLock.release() does; `generation` tells a lock that was taken before a fork."""
@@ -108,7 +123,7 @@ class SessionLocks:
                 self._queues[key] = _Queue()
                 return
             if len(queue.waiting) + queue.front_waits >= max_waiters:
-                raise _too_many(max_waiters)
+                raise _too_many(max_waiters, queue.holder)
             turn = threading.Lock()
             turn.acquire()
             queue.waiting.append(turn)
@@ -119,7 +134,7 @@ class SessionLocks:
             self._leave(key, turn)
             raise
         if not self._leave(key, turn, keep_turn=True):
-            raise _too_long(timeout)
+            raise _too_long(timeout, queue.holder)
 
     def _leave(self, key: Key, turn: threading.Lock, keep_turn: bool = False) -> bool:
         """Stop waiting. If the turn came just now, keep it (True) or pass it on."""
@@ -135,6 +150,7 @@ class SessionLocks:
     def _next(self, key: Key) -> None:
         with self._mutex:
             queue = self._queues[key]
+            queue.holder = ''
             if queue.waiting:
                 queue.waiting.popleft().release()
             else:
@@ -147,14 +163,14 @@ class SessionLocks:
             return
         queue = self._queues[key]
         if max_waiters < 1:
-            raise _too_many(max_waiters)
+            raise _too_many(max_waiters, OTHER_PROCESS)
         queue.front_waits = True
         try:
             pause = FIRST_PAUSE
             while True:
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise _too_long(timeout)
+                    raise _too_long(timeout, OTHER_PROCESS)
                 time.sleep(min(left, pause * random.uniform(0.5, 1)))
                 if shared.try_lock(offset):
                     return
@@ -167,7 +183,7 @@ class SessionLocks:
         self._mutex = threading.Lock()
         self._queues = {}
         if self._shared is not None:
-            self._shared.reopen()
+            self._shared.forget()
 
 
 def _offset(key: Key) -> int:
@@ -176,13 +192,18 @@ def _offset(key: Key) -> int:
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), 'big') >> 2
 
 
-def _too_many(max_waiters: int) -> SessionLocked:
+def _too_many(max_waiters: int, holder: str) -> SessionLocked:
     return SessionLocked(f'the session is in use, and {max_waiters} further requests wait for it already '
-                         '(session_lock_waiters)')
+                         f'(session_lock_waiters){_held_by(holder)}')
 
 
-def _too_long(timeout: float) -> SessionLocked:
-    return SessionLocked(f'the session was in use by another request for {timeout:g} seconds (session_lock_timeout)')
+def _too_long(timeout: float, holder: str) -> SessionLocked:
+    return SessionLocked(f'the session was in use by another request for {timeout:g} seconds (session_lock_timeout)'
+                         f'{_held_by(holder)}')
+
+
+def _held_by(holder: str) -> str:
+    return f'; it is held by {holder}' if holder else ''
 
 
 _all_locks: weakref.WeakSet[SessionLocks] = weakref.WeakSet()

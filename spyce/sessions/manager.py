@@ -73,13 +73,15 @@ class SessionManager:
             self._native.close()
 
     def request_session(self, cookies: Sequence[tuple[str, str]], *, secure: bool,
-                        arrived: float | None = None) -> RequestSession:
+                        arrived: float | None = None, label: str = '') -> RequestSession:
         """The session of one request; no store is touched yet.
 
         cookies: names and values as sent, in order; secure: whether the request came over https; arrived: when it
-        came (time of the clock), None for now.
+        came (time of the clock), None for now; label: what the log calls the request where others wait for its
+        session, such as the page; never an id.
         """
-        return RequestSession(self, cookies, secure=secure, arrived=self.clock() if arrived is None else arrived)
+        return RequestSession(self, cookies, secure=secure, arrived=self.clock() if arrived is None else arrived,
+                              label=label)
 
     def clean(self, limit: int | None = None) -> int:
         """Remove expired sessions, at most `limit`, in short steps; how many were removed."""

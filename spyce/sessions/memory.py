@@ -140,5 +140,5 @@ class MemoryStore(DirectStore):
             return [sessionid for number in self._keys_of.get(index_text(key, value), ())
                     for sessionid, pointer in self._ids[number].items() if pointer.retired is None]
 
-    def lock(self, key: Key, timeout: float, max_waiters: int) -> HeldLock:
-        return self._locks.acquire(key, timeout, max_waiters)
+    def lock(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> HeldLock:
+        return self._locks.acquire(key, timeout, max_waiters, label)

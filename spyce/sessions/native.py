@@ -147,8 +147,12 @@ class NativeStore(SessionStore):
                 'oldest': min(created, default=None), 'newest': max(created, default=None), 'files': {}}
 
     @abstractmethod
-    def lock(self, key: Key, timeout: float, max_waiters: int) -> Releasable:
-        """Lock a session. Raises SessionLocked after `timeout` seconds, or if `max_waiters` wait already."""
+    def lock(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> Releasable:
+        """Lock a session.
+
+        label: of the request, for the log. Raises SessionLocked after `timeout` seconds, or if `max_waiters` wait
+        already.
+        """
 
 
 class DirectStore(NativeStore):

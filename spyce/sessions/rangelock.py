@@ -44,15 +44,67 @@ else:
 
 
 class RangeLockFile:
-    """One file of byte locks. Excludes other processes only: threads of this one must agree among themselves."""
+    """One file of byte locks. Excludes other processes only: threads of this one must agree among themselves.
+
+    If the file is removed under its users, they meet again in the one that the next of them makes; locks that were held
+    then are worth nothing any more, which is_current() says.
+    """
 
     def __init__(self, path: str) -> None:
         """path: of the file, made if it is not there. Raises StoreError if it is not ours alone."""
         self.path = path
-        self._fd = open_private_file(path)
+        self.opening = 0
+        self._mutex = threading.Lock()
+        self._fd = -1
+        self._identity: tuple[int, int] | None = None
+        self._replaced: list[int] = []  # not closed: other threads may be using them
+        self._open()
 
     def try_lock(self, offset: int) -> bool:
-        """Lock the byte at `offset` (0 to 2**63 - 2) unless another process has it."""
+        """Lock the byte at `offset` (0 to 2**63 - 2) unless another process has it. Raises StoreError, OSError."""
+        while True:
+            opening = self.opening
+            locked = self._try(offset)
+            if self.is_current(opening):
+                return locked
+            self.ensure_current()
+
+    def unlock(self, offset: int) -> None:
+        """Unlock the byte at `offset`."""
+        if self._fd >= 0:
+            _set(self._fd, offset, False)
+
+    def is_current(self, opening: int) -> bool:
+        """Whether the file that `opening` counts is open still, and still the one at its path."""
+        try:
+            there = os.lstat(self.path)
+        except OSError:
+            return False
+        return opening == self.opening and self._identity == (there.st_dev, there.st_ino)
+
+    def ensure_current(self) -> None:
+        """Open the file at the path, unless it is open already."""
+        with self._mutex:
+            if not self.is_current(self.opening):
+                self._open()
+
+    def forget(self) -> None:
+        """Let go of the opening that a fork has given to this process too, without unlocking its parent's bytes."""
+        self._mutex = threading.Lock()
+        fd, self._fd, self._identity = self._fd, -1, None
+        os.close(fd)
+
+    def _open(self) -> None:
+        fd = open_private_file(self.path)
+        status = os.fstat(fd)
+        if self._fd >= 0:
+            self._replaced.append(self._fd)
+        self._fd, self._identity = fd, (status.st_dev, status.st_ino)
+        self.opening += 1
+
+    def _try(self, offset: int) -> bool:
+        if self._fd < 0:
+            return False
         try:
             _set(self._fd, offset, True)
         except OSError as error:
@@ -61,24 +113,7 @@ class RangeLockFile:
             raise
         return True
 
-    def unlock(self, offset: int) -> None:
-        """Unlock the byte at `offset`."""
-        _set(self._fd, offset, False)
-
-    def reopen(self) -> None:
-        """Let go of the opening that a fork has given to this process too, without unlocking its parent's bytes."""
-        os.close(self._fd)
-        self._fd = open_private_file(self.path)
-
-    def is_current(self) -> bool:
-        """Whether the file that is open is still the one at its path."""
-        try:
-            there = os.lstat(self.path)
-        except OSError:
-            return False
-        ours = os.fstat(self._fd)
-        return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
-
     def __del__(self) -> None:
-        if getattr(self, '_fd', None) is not None:
-            os.close(self._fd)
+        for fd in (*getattr(self, '_replaced', ()), getattr(self, '_fd', -1)):
+            if fd >= 0:
+                os.close(fd)

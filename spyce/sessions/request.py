@@ -28,12 +28,12 @@ class RequestSession(MutableMapping[str, Any]):
     """
 
     def __init__(self, manager: SessionManager, cookies: Sequence[tuple[str, str]], *, secure: bool,
-                 arrived: float) -> None:
+                 arrived: float, label: str = '') -> None:
         """See SessionManager.request_session()."""
         self._manager = manager
         self._options = manager.options
         sent = [value for name, value in cookies if name == self._options.session_cookie_name]
-        self._link = StoreLink(manager, sent, arrived)
+        self._link = StoreLink(manager, sent, arrived, label)
         self._secure = secure
         self._path = self._options.session_path
         self._mode: str | None = None  # None: no view yet

@@ -268,3 +268,27 @@ def test_a_store_opened_before_a_fork_works_in_both(tmp_path: Path) -> None:
 def test_memory_stores_are_separate(clock: Clock) -> None:
     first, second = Site(MemoryStore(clock), clock), Site(MemoryStore(clock), clock)
     assert second.stored(first.visit(n=1)) == {}
+
+
+def test_who_gives_up_is_told_the_page_that_has_the_session(make_site: Callable[..., Site],
+                                                            caplog: pytest.LogCaptureFixture) -> None:
+    site = make_site(session_lock_timeout=0.02)
+    sessionid = site.visit(n=1)
+    held = site.manager.request_session([('sessionid', sessionid)], secure=False, label='the page shop/cart.spy')
+    assert held['n'] == 1
+    with pytest.raises(SessionLocked):
+        site.visit(sessionid, n=2)
+    assert (f'session {site.manager.fingerprint(sessionid)}: the session was in use by another request for 0.02 '
+            'seconds (session_lock_timeout); it is held by the page shop/cart.spy') in caplog.text
+    assert sessionid not in caplog.text
+    held.finish()
+
+
+def test_who_gives_up_is_told_of_another_process(tmp_path: Path) -> None:
+    holder = start(HOLDER, tmp_path / 'lock')
+    locks = SessionLocks.in_file(str(tmp_path / 'lock'))
+    with pytest.raises(SessionLocked, match='it is held by another process'):
+        locks.acquire(7, 0.02, 1)
+    with pytest.raises(SessionLocked, match='0 further requests .* it is held by another process'):
+        locks.acquire(7, 0.02, 0)
+    holder.communicate('\n')

@@ -50,13 +50,16 @@ class Page:
 
     def __init__(self, site: Site, *ids: str) -> None:
         self.request, self.response = Request(ids), Response()
-        self.server = type('Server', (), {'sessions': site.manager})()
+        self.server = type('Server', (), {'sessions': site.manager, 'config': type('Config', (), {'root': '/site'})})()
 
     def getRequest(self) -> Request:
         return self.request
 
     def getResponse(self) -> Response:
         return self.response
+
+    def getStack(self) -> list[str]:
+        return ['/site/shop/cart.spy', '/site/head.spi']
 
     def getServer(self) -> Any:
         return self.server
