@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -275,8 +276,26 @@ class TestFailures:
         holder.finish()
         assert client.get('/n.spy').status == 200
 
-    def test_a_page_that_requests_its_own_site(self, client: Client) -> None:
+    def test_a_page_that_requests_its_own_site(self, client: Client, caplog: pytest.LogCaptureFixture) -> None:
         assert client.get('/itself.spy').status == 503
+        assert '; it is held by the page itself.spy' in caplog.text
+        assert '; it is held by the page slow.spy' in ' '.join(TEXT.split())
+
+    def test_files_that_are_removed(self, client: Client, tmp_path: Path, said: Callable[[str], bool]) -> None:
+        shutil.rmtree(tmp_path / 'data' / 'spyce-sessions')
+        assert self.stored(client) == '[]'
+        assert said('ERROR .../spyce-sessions: the files of the session store were removed or replaced; it is opened '
+                    'again, without the sessions that were in them')
+
+    def test_a_damaged_file(self, client: Client, tmp_path: Path, said: Callable[[str], bool]) -> None:
+        client.app.server.sessions.close()  # type: ignore[attr-defined]
+        file = tmp_path / 'data' / 'spyce-sessions' / 'sessions.db'
+        file.write_bytes(b'garbage!' * 1000)
+        assert client.get('/n.spy').status == 503
+        assert said('.../sessions.db: the session store cannot be used: ... Move the file away, and the store begins '
+                    'anew without its sessions')
+        file.unlink()
+        assert client.get('/n.spy').status == 200
 
     @pytest.mark.parametrize(('page', 'text', 'stored'), [
         ('value', 'SessionValueError', "['before', 'n']"),
