@@ -290,13 +290,13 @@ def test_while_the_site_is_served(site: Site, spyce_serve: Callable[..., Any]) -
 
 @pytest.mark.skipif(not hasattr(os, 'openpty'), reason='there are no terminals here')
 class TestOnATerminal:
-    def run(self, site: Site, *arguments: str, answer: str = '') -> tuple[int, str]:
+    def run(self, site: Site, *arguments: str, answer: str = '', **environment: str) -> tuple[int, str]:
         """Exit status and output of the command, started at a terminal 100 characters wide."""
         ours, theirs = os.openpty()
         os.write(ours, answer.encode())
         process = subprocess.Popen([sys.executable, '-m', 'spyce', 'sessions', *arguments, '--root', str(site.root)],
                                    stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True,
-                                   env={**os.environ, 'COLUMNS': '100', 'TERM': 'xterm'})
+                                   env={**os.environ, 'COLUMNS': '100', 'TERM': 'xterm', **environment})
         os.close(theirs)
         output = b''
         while True:
@@ -318,6 +318,13 @@ class TestOnATerminal:
         assert sessionid[:8] in text
         assert '[red]ada' in text
         assert '\u2502' in text
+
+    def test_without_rich_it_is_plain_text(self, site: Site, tmp_path: Path) -> None:
+        (tmp_path / 'rich.py').write_text('raise ImportError("not installed")')
+        site.make(user='ada')
+        status, text = self.run(site, 'list', PYTHONPATH=str(tmp_path))
+        assert status == 0
+        assert text.split()[:6] == ['ID', 'CREATED', 'ENDS', 'BYTES', 'USER', 'ITEMS']
 
     def test_before_many_are_ended_it_asks(self, site: Site) -> None:
         site.make(age=7200, n=1)
