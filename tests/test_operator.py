@@ -46,7 +46,7 @@ class Site:
         session = manager.request_session([], secure=False)
         session.update(items)
         session.finish()
-        store.close()
+        manager.close()
         return session.sessionid
 
     def ids(self) -> set[str]:
@@ -217,8 +217,8 @@ def test_destroy_wants_one_thing_to_do(site: Site, arguments: tuple[str, ...]) -
 
 
 def test_clean_removes_what_has_ended(site: Site) -> None:
-    site.make(age=90000, n=1)
     kept = site.make(n=2)
+    site.make(age=90000, n=1)
     assert site.said('clean') == 'removed 1 session that had ended\n'
     assert site.said('clean', '--json') == '{"removed": 0}\n'
     assert site.ids() == {kept}
