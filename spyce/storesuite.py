@@ -189,6 +189,50 @@ class StoreSuite(ContractTests):
         assert site.items(sessionid) == {}
         assert site.store.list() == []
 
+    # What belongs to a session beside the items of pages
+
+    def test_tokens_and_messages_last(self, site: Site) -> None:
+        session = site.request()
+        token = session.token()
+        session.flash('Saved.', 'ok')
+        session.finish()
+        assert site.items(session.sessionid) == {}
+        again = site.request(session.sessionid)
+        assert again.check(token)
+        assert again.flashes() == [('ok', 'Saved.')]
+        again.finish()
+        assert site.request(session.sessionid).flashes() == []
+
+    def test_sessions_of_a_user_are_found_and_ended(self, tmp_path: Path) -> None:
+        site = self.make_site(tmp_path, session_index='user')
+        one, two, number, other = (site.visit(user=user) for user in ('1', '1', 1, 'eve'))
+        site.visit(n=1)
+        assert {info.id for info in site.manager.find('1')} == {one, two}
+        assert [info.id for info in site.manager.find(1)] == [number]
+        assert site.manager.end_all('1', except_id=two) == 1
+        assert [site.items(sessionid) for sessionid in (one, two, other)] == [{}, {'user': '1'}, {'user': 'eve'}]
+        session = site.request(two)
+        del session['user']
+        session.finish()
+        assert site.manager.find('1') == []
+        close(site.store)
+
+    def test_an_operator_sees_and_ends_sessions(self, site: Site) -> None:
+        sessionid = site.visit(n=1, name='ada')
+        site.clock.advance(10)
+        new = site.visit(n=2)
+        infos = {info.id: info for info in site.manager.sessions()}
+        assert set(infos) == {sessionid, new}
+        assert (infos[sessionid].created, infos[new].created) == (START, START + 10)
+        assert set(infos[sessionid].names) == {'n', 'name'}
+        assert site.manager.show(sessionid)[1] == {'n': 1, 'name': 'ada'}
+        assert (site.manager.stats()['live'], site.manager.stats()['expired']) == (2, 0)
+        assert site.manager.destroy_older_than(5) == 1
+        assert list(site.store.list()) == [new]
+        assert site.manager.destroy(new)
+        assert not site.manager.destroy(new)
+        assert list(site.store.list()) == []
+
     # Expiry
 
     def test_a_session_ends_when_it_is_not_used(self, site: Site) -> None:
