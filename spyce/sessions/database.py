@@ -75,11 +75,11 @@ class Database:
             self.close()
             raise
 
-    def is_current(self) -> bool:
+    def is_current(self, with_log: bool = True) -> bool:
         """Whether the files that are open are still those at their paths. Raises StoreError if that cannot be said."""
         if _identity(self.path) != self._identity:
             return False
-        if not self._idle:
+        if not with_log or not self._idle:
             return True  # without a connection SQLite may have removed its log itself
         log = _identity(self._log)
         if self._log_identity is None:

@@ -26,6 +26,8 @@ log = logging.getLogger('spyce.session')
 SUBFOLDER = 'spyce-sessions'
 PAGE = 200
 """Sessions read at once where all are wanted."""
+RECENT = 10_000
+"""Ids of which a process remembers where they lead."""
 
 
 class DbmStore(DirectStore):
@@ -41,6 +43,7 @@ class DbmStore(DirectStore):
         self.dir = os.fspath(dir)
         self.folder = ''
         self._opening = threading.Lock()
+        self._recent: dict[str, Pointer] = {}
         self._opened: tuple[Database, SessionLocks] | None = None
         self.settle_in(os.getcwd())
 
@@ -62,9 +65,10 @@ class DbmStore(DirectStore):
         if opened is not None:
             opened[0].close()
 
-    def _open(self) -> tuple[Database, SessionLocks]:
+    def _open(self, to_write: bool = True) -> tuple[Database, SessionLocks]:
+        """The database and the locks; opened again if their files are not there any more."""
         opened = self._opened
-        if opened is None or not opened[0].is_current():
+        if opened is None or not opened[0].is_current(to_write):
             with self._opening:
                 opened = self._opened
                 if opened is not None and not opened[0].is_current():
@@ -88,18 +92,26 @@ class DbmStore(DirectStore):
         rows = self._database.query('SELECT key, retired, until FROM ids WHERE id = ?', (sessionid,))
         return Pointer(*cast('tuple[int, float | None, float | None]', rows[0])) if rows else None
 
+    def guess(self, sessionid: str) -> Pointer | None:
+        return self._recent.get(sessionid) or self.resolve(sessionid)
+
     def read(self, key: Key) -> Entry | None:
         rows = self._database.query('SELECT value, created, idle, expires, user FROM entries WHERE key = ?', (key,))
         return _entry(rows[0], lambda: f'number {key}') if rows else None
 
     def fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
-        rows = self._database.query(
+        rows = self._open(to_write=False)[0].query(
             'SELECT e.value, e.created, e.idle, e.expires, e.user, e.key, i.retired, i.until '
             'FROM ids i JOIN entries e ON e.key = i.key WHERE i.id = ?', (sessionid,))
-        if not rows:
+        entry = self._readable(rows[0][:5], sessionid) if rows else None
+        if entry is None:
+            self._recent.pop(sessionid, None)
             return None
-        entry = self._readable(rows[0][:5], sessionid)
-        return (Pointer(*cast('tuple[int, float | None, float | None]', rows[0][5:])), entry) if entry else None
+        pointer = Pointer(*cast('tuple[int, float | None, float | None]', rows[0][5:]))
+        if len(self._recent) >= RECENT:
+            self._recent.clear()
+        self._recent[sessionid] = pointer
+        return pointer, entry
 
     def _readable(self, row: tuple[object, ...], sessionid: str) -> Entry | None:
         return _entry(row, lambda: fingerprint(sessionid, self.salt))
@@ -212,7 +224,7 @@ class DbmStore(DirectStore):
 
     def lock(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> HeldLock:
         try:
-            return self._open()[1].acquire(key, timeout, max_waiters, label)
+            return (self._opened or self._open())[1].acquire(key, timeout, max_waiters, label)
         except OSError as error:
             raise StoreError(f'{self.folder}: sessions cannot be locked: {error.strerror}') from error
 

@@ -82,13 +82,17 @@ class StoreLink:
             self.is_retired = found[0].retired is not None
             self.is_replaced = False
             return
+        for sessionid in self.candidates:
+            self._manager.log_event(sessionid, 'refused, since no session of this id lives that the request may use')
+        if self._sent and not self.candidates:
+            log.info('what was sent as the id of a session cannot be one, and was refused')
 
     def _fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
         found = self._manager.native.fetch(sessionid)
         return found if found is not None and self._may_follow(found[0]) and self._is_alive(found[1]) else None
 
     def _fetch_locked(self, sessionid: str) -> tuple[Pointer, Entry] | None:
-        pointer = self._manager.native.resolve(sessionid)
+        pointer = self._manager.native.guess(sessionid)
         while pointer is not None and self._may_follow(pointer):
             self._acquire(pointer.key, sessionid)
             found = None
@@ -182,6 +186,7 @@ class StoreLink:
         self._key = self._manager.native.create(sessionid, items, created=now, idle=entry.idle, expires=entry.expires,
                                                 user=entry.user)
         self.entry, self.id, self.next_id, self.stored = entry, sessionid, '', True
+        self._manager.log_event(sessionid, 'created')
         return True
 
     def change(self, change: Change) -> bool:
@@ -214,8 +219,8 @@ class StoreLink:
     def remove(self) -> None:
         """Remove the session, with all ids that lead to it."""
         try:
-            if self.entry is not None:
-                self._manager.native.remove(self._key)
+            if self.entry is not None and self._manager.native.remove(self._key):
+                self._manager.log_event(self.id, 'ended')
         finally:
             self.unlock()
 
@@ -239,6 +244,7 @@ class StoreLink:
         self.entry = Entry(entry.items if items is None else items, entry.created, idle, expires, user)
         self.slid, self.stored = self.slid or slide is not None, True
         if renewal is not None:
+            self._manager.log_event(self.next_id, f'took the place of {self.label}')
             self.id, self.next_id, self.is_retired = self.next_id, '', False
             if isinstance(self._key, str):
                 self._key = self.id  # a store in which the id is the key

@@ -1,6 +1,7 @@
 """The sessions of one server: its options, its store, and the session of each request."""
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -20,6 +21,8 @@ from spyce.sessions.native import Entry, NativeStore
 from spyce.sessions.options import SessionOptions
 from spyce.sessions.request import RequestSession
 from spyce.sessions.values import Codec, PickleCodec
+
+log = logging.getLogger('spyce.session')
 
 CLEAN_STEP = 1000
 """Sessions removed in one step of cleaning; between steps requests get their turn."""
@@ -107,8 +110,9 @@ class SessionManager:
         """
         spared = self._key_of(except_id) if except_id else None
         ended = 0
-        while keys := {key for _, key, _ in self._of_user(value)} - {spared}:
-            ended += sum(self.native.remove(key) for key in keys)  # and look again: ids may have changed meanwhile
+        while found := {key: sessionid for sessionid, key, _ in self._of_user(value) if key != spared}:
+            # And look again: ids may have changed meanwhile.
+            ended += sum(self._end(key, sessionid) for key, sessionid in found.items())
         return ended
 
     def sessions(self, limit: int | None = None) -> Iterator[SessionInfo]:
@@ -125,12 +129,12 @@ class SessionManager:
     def destroy(self, sessionid: str) -> bool:
         """End a session, as end_all() does. False if there is none of this id."""
         key = self._key_of(sessionid)
-        return key is not None and self.native.remove(key)
+        return key is not None and self._end(key, sessionid)
 
     def destroy_older_than(self, seconds: float) -> int:
         """End all sessions that were created more than `seconds` ago, used or not; how many there were."""
         latest = self.clock() - seconds
-        return sum(self.native.remove(key) for _, key, entry in self.native.each() if entry.created < latest)
+        return sum(self._end(key, sessionid) for sessionid, key, entry in self.native.each() if entry.created < latest)
 
     def stats(self) -> dict[str, Any]:
         """Numbers on the store.
@@ -151,6 +155,12 @@ class SessionManager:
         return [(sessionid, there[0].key, there[1]) for sessionid, there in found
                 if there is not None and there[1].expires > self.clock()]
 
+    def _end(self, key: Key, sessionid: str) -> bool:
+        removed = self.native.remove(key)
+        if removed:
+            self.log_event(sessionid, 'ended by an operator or by end_all()')
+        return removed
+
     def _key_of(self, sessionid: str) -> Key | None:
         link = self.announced.get(sessionid)
         if link is not None and link.next_id == sessionid:
@@ -160,6 +170,11 @@ class SessionManager:
 
     def _describe(self, sessionid: str, entry: Entry) -> SessionInfo:
         return describe(sessionid, entry, self.options.session_index, self.values)
+
+    def log_event(self, sessionid: str, event: str) -> None:
+        """Note in the log what became of a session: made, renewed, ended, refused."""
+        if log.isEnabledFor(logging.INFO):
+            log.info('session %s: %s', self.fingerprint(sessionid), event)
 
     def fingerprint(self, sessionid: str | None) -> str:
         """What a log line may show of an id."""

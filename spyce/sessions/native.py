@@ -80,6 +80,10 @@ class NativeStore(SessionStore):
     def resolve(self, sessionid: str) -> Pointer | None:
         """Where an id leads, expired or not; None if it is unknown."""
 
+    def guess(self, sessionid: str) -> Pointer | None:
+        """resolve(), if need be as it was a while ago: for those who lock the session and then ask fetch() again."""
+        return self.resolve(sessionid)
+
     @abstractmethod
     def read(self, key: Key) -> Entry | None:
         """The entry, expired or not; None if there is none, or it cannot be read."""

@@ -10,6 +10,8 @@ from typing import Any
 LOCK_MODES = ('request', 'merge', 'readonly')
 SAMESITE = ('Lax', 'Strict', 'None')
 DAY = 86400
+LONGEST_COOKIE = 4096
+ID_LENGTH = 43
 
 Folder = str | os.PathLike[str] | Callable[[], str]
 
@@ -86,6 +88,9 @@ class SessionOptions:
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise ValueError(f'session_cookie_name: {name!r} cannot be the name of a cookie; use letters, digits, - '
                              'and _')
+        if len(name) > LONGEST_COOKIE - ID_LENGTH:
+            raise ValueError(f'session_cookie_name: a name of {len(name)} characters; browsers drop cookies of more '
+                             f'than {LONGEST_COOKIE}, the id included')
         domain = self.session_cookie_domain
         if domain is not None and (not isinstance(domain, str) or not _DOMAIN.fullmatch(domain)):
             raise ValueError(f'session_cookie_domain: {domain!r} is no domain name; give one, or None for this host')

@@ -253,3 +253,21 @@ def test_threads_that_end_leave_no_connection_open(dbm: DbmStore, clock: Clock) 
         thread.join()
     assert len(dbm._database._idle) == 1
     dbm.close()
+
+
+def test_what_another_process_did_to_an_id_is_seen(dbm: DbmStore, clock: Clock) -> None:
+    """Where an id leads is remembered, and never believed."""
+    site = Site(dbm, clock)
+    other = Site(DbmStore(dbm.dir, clock), clock)
+    old, ended = site.visit(n=1), site.visit(n=2)
+    assert [site.visit(old, m=1), site.visit(ended, m=1)] == [old, ended]
+    session = other.request(old)
+    session.regenerate()
+    session.finish()
+    other.manager.destroy(ended)
+    clock.advance(1)
+    for sessionid in old, ended:
+        assert dict(site.request(sessionid)) == {}
+    assert dbm._open()[1].in_use() == 0
+    assert dict(site.request(session.sessionid)) == {'n': 1, 'm': 1}
+    other.store.close()  # type: ignore[attr-defined]

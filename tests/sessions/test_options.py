@@ -21,6 +21,7 @@ from spyce.sessions import SessionOptions
     ({'session_lock_waiters': -1}, 'session_lock_waiters: -1 is not a whole number of at least 0'),
     ({'session_max_bytes': 1.5}, 'session_max_bytes: 1.5'),
     ({'session_cookie_name': 'my id'}, "session_cookie_name: 'my id' cannot be the name of a cookie"),
+    ({'session_cookie_name': 'x' * 4054}, 'session_cookie_name: a name of 4054 characters; browsers drop'),
     ({'session_cookie_domain': 'x; y'}, "session_cookie_domain: 'x; y' is no domain name"),
     ({'session_cookie_secure': 'yes'}, "session_cookie_secure: 'yes' is not True or False"),
     ({'session_cookie_persistent': None}, 'session_cookie_persistent: None'),
