@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import pickle
 import re
 import shutil
@@ -202,6 +203,23 @@ def test_each_requirement_has_an_answer_and_the_tests_that_it_names_exist() -> N
 def test_the_text_is_plain_and_narrow() -> None:
     assert TEXT.isascii()
     assert [line for line in TEXT.splitlines() if len(line) > 100 or line != line.rstrip()] == []
+
+
+def test_log_lines_of_a_life(browse: Callable[..., Client], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, 'spyce.session')
+    client = browse()
+    client.cookies['sessionid'] = 'no-id'
+    client.get('/counter.spy')
+    client.post('/login.spy', {'password': 'lovelace'})
+    client.cookies['sessionid'], current = 'A' * 43, client.cookies['sessionid']
+    client.get('/counter.spy')
+    client.app.server.sessions.destroy(client.cookies['sessionid'])  # type: ignore[attr-defined]
+    client.cookies['sessionid'] = current
+    client.post('/login.spy', {'do': 'logout'})
+    said = {re.sub('[0-9a-f]{12}', 'FP', record.getMessage()) for record in caplog.records}
+    section = TEXT[TEXT.index('Log lines: '):TEXT.index('None of them has an id')]
+    listed = {line.strip().partition('   ')[0] for line in section.splitlines() if line.startswith('    ')}
+    assert said == listed - {'12 expired sessions removed'}
 
 
 def test_an_id_counts_in_the_cookie_only(browse: Callable[..., Client]) -> None:
