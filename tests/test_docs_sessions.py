@@ -236,6 +236,8 @@ def test_the_cookie_is_small_and_as_the_document_shows_it(browse: Callable[..., 
     [header] = answer.headers.getlist('Set-Cookie')
     assert re.sub('=[^;]+', '=...', header, count=1) + '\n' in TEXT
     assert len(header.partition(';')[0]) == len('sessionid=') + 43
+    with pytest.raises(ValueError, match='browsers drop cookies of more than 4096'):
+        SessionOptions(session_cookie_name='x' * 4090)
 
 
 class TestFailures:

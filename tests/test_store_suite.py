@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from spyce.sessions import DbmStore, MemoryStore, SessionNotFoundError
+from spyce.sessions import DbmStore, MemoryStore, SessionNotFoundError, SessionStore
 from spyce.storemodel import Clock, has_ended
 from spyce.storesuite import StoreSuite
 from tests.examples_in_text import module_from
@@ -91,6 +91,42 @@ class TestGenerousStore(TestFileStore):
 
     def make_store(self, folder: Path) -> GenerousStore:
         return GenerousStore(folder, self.clock)
+
+
+class LiveStore(SessionStore):
+    """Hands out the very dictionary that it keeps, as 2.1's MemoryStore did."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.kept: dict[str, Any] = {}
+
+    def load(self, sessionid: str, expires: float) -> Any:
+        return self.kept.get(sessionid, {'_expires': expires})
+
+    def save(self, sessionid: str, session: Any) -> None:
+        session['_lastaccess'] = self.clock()
+        self.kept[sessionid] = session
+
+    def clear(self, sessionid: str) -> None:
+        if self.kept.pop(sessionid, None) is None:
+            raise SessionNotFoundError(sessionid)
+
+    def is_expired(self, sessionid: str) -> bool:
+        if sessionid not in self.kept:
+            raise SessionNotFoundError(sessionid)
+        session = self.kept[sessionid]
+        return bool(session['_lastaccess'] + session['_expires'] <= self.clock())
+
+    def list(self) -> list[str]:
+        return list(self.kept)
+
+
+class TestLiveStore(StoreSuite):
+    is_persistent = False
+    serves_processes = False
+
+    def make_store(self, folder: Path) -> LiveStore:
+        return LiveStore(self.clock)
 
 
 class NeverExpires(FileStore):  # type: ignore[misc,valid-type]
