@@ -137,7 +137,7 @@ def test_configs(name: str, tmp_path: Path) -> None:
     (tmp_path / 'data').mkdir()
     (tmp_path / 'www' / 'page.spy').write_text(PAGES['counter.spy'])
     (tmp_path / 'www' / 'spyceconf.py').write_text(examples(DOCUMENT, 'config')[name])
-    app = spyce.make_app(str(tmp_path / 'www'), site_data=str(tmp_path / 'state'))
+    app: Any = spyce.make_app(str(tmp_path / 'www'), site_data=str(tmp_path / 'state'))
     client = Client(app, https=True)
     assert '1 times' in client.get('/page.spy').text
     assert '2 times' in client.get('/page.spy').text
@@ -153,7 +153,7 @@ def test_backup_while_the_site_is_served_and_restore(tmp_path: Path) -> None:
     (tmp_path / 'www' / 'page.spy').write_text(PAGES['counter.spy'])
     program = tmp_path / 'backup.py'
     program.write_text(examples(DOCUMENT, 'program')['backup.py'])
-    app = spyce.make_app(str(tmp_path / 'www'), session_store=f'dbm:{tmp_path / "data"}')
+    app: Any = spyce.make_app(str(tmp_path / 'www'), session_store=f'dbm:{tmp_path / "data"}')
     client = Client(app)
     client.get('/page.spy')
     folder = tmp_path / 'data' / 'spyce-sessions'
@@ -265,7 +265,7 @@ class TestFailures:
             (tmp_path / f'{name}.spy').write_text(
                 f'[[.import name=session]][[\\\nfrom spyce import getServer, getServerGlobals\n{code}\n]]')
         (tmp_path / 'show.spy').write_text('[[.import name=session]][[= sorted(session) ]]')
-        app = spyce.make_app(str(tmp_path), session_store=f'dbm:{tmp_path / "data"}', session_lock_timeout=0.2,
+        app: Any = spyce.make_app(str(tmp_path), session_store=f'dbm:{tmp_path / "data"}', session_lock_timeout=0.2,
                              globals={})
         app.server.globals['visitor'] = lambda: Client(app)
         client = Client(app)

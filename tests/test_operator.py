@@ -148,7 +148,7 @@ def test_show_hides_what_looks_like_a_secret_and_cuts_what_is_long(site: Site) -
 
 
 def test_nothing_that_a_visitor_typed_controls_the_terminal(site: Site) -> None:
-    sessionid = site.make(**{'user': 'a\x1b[2Jb', 'na\x1b[2Jme': 'va\x1b]0;lue\r'})
+    sessionid = site.make(**{'user': 'a\x1b[2Jb', 'na\x1b[2Jme': 'va\x1b]0;lue\r'})  # type: ignore[arg-type]
     for command in [('list',), ('show', sessionid), ('show', sessionid, '--values')]:
         assert '\x1b' not in site.said(*command)
         assert '\r' not in site.said(*command)
