@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
+from spyce.sessions import forkgate
 from spyce.sessions.errors import StoreError
 from spyce.sessions.private import check_private_file, open_private_file
 
@@ -102,10 +103,15 @@ class Database:
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
+        self._log_identity = None
         _close_connections(self._idle, self._all)
 
     def _retry(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Do `work` with a connection; again while the database is busy, up to BUSY_SECONDS. Raises StoreError."""
+        with forkgate.inside:
+            return self._retry_inside(work)
+
+    def _retry_inside(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         deadline: float | None = None
         while True:
             try:
@@ -122,7 +128,6 @@ class Database:
                 deadline = deadline or time.monotonic() + BUSY_SECONDS
                 if not _is_busy(error):
                     self.close()  # the others may have seen the same trouble
-                    self._log_identity = None
                 if not _is_busy(error) or time.monotonic() > deadline:
                     raise self._unusable(error) from error
             except BaseException:
@@ -184,7 +189,7 @@ def _transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connect
 
 
 def _close_connections(idle: deque[sqlite3.Connection], connections: set[sqlite3.Connection]) -> None:
-    with contextlib.suppress(IndexError):  # another thread may close, too
+    with forkgate.closing(), contextlib.suppress(IndexError):  # another thread may close, too
         while True:
             connection = idle.pop()
             connections.discard(connection)
@@ -240,10 +245,16 @@ _abandoned: list[sqlite3.Connection] = []
 closing one may write to the database in the name of its owner."""
 
 
+def _before_fork() -> None:
+    for database in list(_databases):
+        database.close()
+
+
 def _after_fork() -> None:
     for database in list(_databases):
         database._forget_after_fork()
 
 
+forkgate.before_fork.append(_before_fork)
 if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_after_fork)

@@ -9,6 +9,7 @@ import secrets
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -46,6 +47,7 @@ class DbmStore(DirectStore):
         self._recent: dict[str, Pointer] = {}
         self._opened: tuple[Database, SessionLocks] | None = None
         self.settle_in(os.getcwd())
+        _stores.add(self)
 
     def settle_in(self, base: str) -> None:
         """Take a relative `dir` as relative to `base`: a config file's folder, where __init__ took the current one."""
@@ -227,6 +229,18 @@ class DbmStore(DirectStore):
             return (self._opened or self._open())[1].acquire(key, timeout, max_waiters, label)
         except OSError as error:
             raise StoreError(f'{self.folder}: sessions cannot be locked: {error.strerror}') from error
+
+
+_stores: weakref.WeakSet[DbmStore] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for store in list(_stores):
+        store._opening = threading.Lock()  # a thread of the parent may have been opening it
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _blob(items: Items) -> bytes:

@@ -5,11 +5,12 @@ The mask makes compressed pages tell nothing of the secret (BREACH).
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
+import re
 import secrets
 
 SIZE = 32
+_WELL_FORMED = re.compile(r'[A-Za-z0-9_-]{86}')
 
 
 def new_secret() -> str:
@@ -25,12 +26,9 @@ def make_token(secret: str) -> str:
 
 def check_token(token: object, secret: str) -> bool:
     """Whether the token was made from this secret; takes the same time for all tokens of the right length."""
-    if not isinstance(token, str) or len(token) != 86 or not token.isascii():
+    if not isinstance(token, str) or not _WELL_FORMED.fullmatch(token):
         return False
-    try:
-        data = base64.b64decode(token + '==', altchars=b'-_', validate=True)
-    except binascii.Error:
-        return False
+    data = base64.urlsafe_b64decode(token + '==')
     return hmac.compare_digest(_xor(data[:SIZE], data[SIZE:]), bytes.fromhex(secret))
 
 
