@@ -82,7 +82,12 @@ class DbmStore(DirectStore):
                     make_private_folder(self.folder)
                     locks = SessionLocks.in_file(os.path.join(self.folder, 'lock'))
                     database = Database(os.path.join(self.folder, 'sessions.db'))
-                    self.salt = cast(bytes, database.query("SELECT value FROM meta WHERE name = 'salt'")[0][0])
+                    salt = database.query("SELECT value FROM meta WHERE name = 'salt'")
+                    if not salt:
+                        database.close()
+                        raise StoreError(f'{database.path}: the session store is damaged: it has lost its settings. '
+                                         'Move the file away, and the store begins anew without its sessions')
+                    self.salt = cast(bytes, salt[0][0])
                     opened = self._opened = database, locks
         return opened
 
