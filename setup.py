@@ -28,6 +28,7 @@ setup(
         'werkzeug>=3.0',   # what is hostile in HTTP: forms, uploads, cookies, dates, ranges; the test client
     ],
     extras_require={
+        'cli': ['rich>=13'],          # tables of `spyce sessions` at a terminal
         'workers': ['gunicorn>=22'],  # `spyce serve --workers N`: several processes, restarted when one dies
         'test': [
             'gunicorn>=22',       # the tests serve with workers too
@@ -36,6 +37,7 @@ setup(
         ],
         'lint': [
             'mypy>=1.10',
+            'rich>=13',
             'ruff>=0.5',
             'pytest>=8',  # types of the fixture
         ],

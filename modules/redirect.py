@@ -38,9 +38,6 @@ class redirect(spyceModule):
         raw = self._api.getResponse()
         raw.addHeader('Location', url, replace=1)
         raw.setReturnCode(301 if permanent else 302)
-        raw = self._api.getResponse()
-        raw.addHeader('Location', url, replace=1)
-        raw.setReturnCode(301 if permanent else 302)
         self._api.getRequest().state[REDIRECTED] = True
 
     def externalRefresh(self, url: str, sec: int = 0) -> None:

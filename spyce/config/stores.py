@@ -26,9 +26,6 @@ def checked_store(value: Any, base: str, where: str) -> Any:
         raise ConfigError(f"{where}: session_store = {value!r:.200} cannot be used ({what}): expected a session store, "
                           "'memory:' or 'dbm:FOLDER'")
     settle_in = getattr(value, 'settle_in', None)
-    if settle_in is not None:
-        settle_in(base)
-    settle_in = getattr(value, 'settle_in', None)
     if settle_in is not None:  # a relative folder was meant as relative to the config
         settle_in(base)
     return value
