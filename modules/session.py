@@ -170,7 +170,10 @@ class session(spyceModule, MutableMapping[str, Any]):
         return self._session.incr(key, by)
 
     def token(self) -> str:
-        """A CSRF token for a form: <input type=hidden name=token value="[[=session.token()]]">. Makes a session."""
+        """A CSRF token for a form: <input type=hidden name=token value="[[=session.token()]]">.
+
+        For a visitor without a session nothing is stored: the token hangs on a cookie of its own.
+        """
         return self._session.token()
 
     def check(self, token: Any) -> bool:

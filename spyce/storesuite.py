@@ -340,7 +340,9 @@ class StoreSuite(ContractTests):
         session = site.request(sessionid)
         assert session.get('bad') is None
         assert session.get('good') in (1, None)
+        session['more'] = 1
         session.finish()
+        assert site.request(sessionid).get('more') in (1, None)
         assert site.items(other) == {'n': 2}
 
     # Anything in any order

@@ -20,6 +20,13 @@ def text(value: Any) -> str:
     return value
 
 
+def secret(value: Any) -> str:
+    """A secret that cannot be guessed."""
+    if not isinstance(value, str) or len(value) < 32:
+        raise ValueError('a random text of at least 32 characters, as secrets.token_hex() gives one')
+    return value
+
+
 def path_text(value: Any) -> str:
     if not isinstance(value, (str, os.PathLike)):
         raise ValueError('the path of a file or folder, as text')

@@ -51,6 +51,7 @@ class Config:
     path: list[str] = option(_spyce_path, checks.list_of_paths)
     tmp: str = option(tempfile.gettempdir, checks.path_text)
     site_data: str | None = option(None, lambda value: None if value is None else checks.path_text(value))
+    site_key: str | None = option(None, lambda value: None if value is None else checks.secret(value))
 
     # Pages
     encoding: str = option('utf-8', checks.encoding)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from spyce import MAX_STACK
+from spyce.config.messages import ConfigError
 from spyce.legacy.spyceUtil import attrdict
 from spyce.page import PageSyntaxError
 from spyce.runtime.context import outside_of_pages, serving
@@ -189,7 +190,7 @@ class Execution:
         """Answer with the status that an error of the request has (413 ...), or 503 if a session cannot be had."""
         if isinstance(failure, RequestError):
             status, headers = failure.http_status, list(failure.http_headers)
-        elif isinstance(failure, (SessionLocked, StoreError)):
+        elif isinstance(failure, (ConfigError, SessionLocked, StoreError)):
             status, headers = 503, [('Retry-After', str(getattr(failure, 'retry_after', 10)))]
         else:
             return False

@@ -29,6 +29,7 @@ from spyce.runtime.modules import load_module_class
 from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.paths import PathRefused, page_to_run
 from spyce.runtime.scheduler import Schedule, ScheduleRunner
+from spyce.runtime.sitekey import site_key
 from spyce.runtime.sitesessions import SiteCodec
 from spyce.runtime.stdout import install_stdout
 from spyce.runtime.taglibraries import ServerTagLibraries
@@ -248,4 +249,9 @@ class spyceServer:
 
     @cached_property
     def _session_manager(self) -> SessionManager:
-        return SessionManager(self.config.sessions, create_lock=self.createLock, values=SiteCodec(self))
+        return SessionManager(self.config.sessions, create_lock=self.createLock, values=SiteCodec(self),
+                              site_key=lambda: self._site_key)
+
+    @cached_property
+    def _site_key(self) -> bytes:
+        return site_key(self.config.site_folder, self.config.site_key)

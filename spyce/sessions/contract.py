@@ -10,6 +10,7 @@ import builtins
 import os
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import Any, cast
 
 from spyce.sessions.errors import SessionLocked, SessionNotFoundError
@@ -106,7 +107,7 @@ class ContractStore(NativeStore):
                 return True
             items = entry.items if items is None else items
             if renewal is None:
-                self._fill(session, items, entry.created, idle, expires)
+                self._fill(session, items, entry.created, idle, expires, entry.items)
                 self.store.save(key, session)
             else:
                 # In the section of the old id, so that who ends that session ends it before or finds the new id.
@@ -232,9 +233,12 @@ class ContractStore(NativeStore):
         return Entry(items, float(session.get(CREATED, now)), idle, ends)
 
     def _fill(self, session: MutableMapping[str, Any], items: Items, created: float, idle: float,
-              expires: float) -> None:
+              expires: float, known: Items = MappingProxyType({})) -> None:
+        """Make the session hold these items; known: what it holds already, which is left alone where it is equal, so
+        that a value that cannot be unpickled any more hinders no other."""
         for name in [name for name in session if name not in items and is_stored(name)]:
             del session[name]
         for name, packed in items.items():
-            session[name] = unpack(packed, self._codec)
+            if known.get(name) != packed:
+                session[name] = unpack(packed, self._codec)
         session.update({'_expires': idle, CREATED: created, ENDS: expires})

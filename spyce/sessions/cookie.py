@@ -20,6 +20,16 @@ def expired_cookie(options: SessionOptions, *, path: str, secure: bool) -> str:
     return f'{options.session_cookie_name}=; Expires={_PAST}; Max-Age=0{_attributes(options, path, secure)}'
 
 
+def form_cookie_name(options: SessionOptions) -> str:
+    """The name of the cookie that CSRF tokens of visitors without a session are made of."""
+    return f'{options.session_cookie_name}-form'
+
+
+def form_cookie(options: SessionOptions, value: str, *, path: str, secure: bool) -> str:
+    """The value of the header that gives the browser that cookie, which ends with the browser."""
+    return f'{form_cookie_name(options)}={value}{_attributes(options, path, secure)}'
+
+
 def _attributes(options: SessionOptions, path: str, secure: bool) -> str:
     parts = ['', f'Path={path}']
     if options.session_cookie_domain:

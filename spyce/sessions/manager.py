@@ -32,11 +32,17 @@ class SessionManager:
     """Sessions of one server. Making one touches no disk."""
 
     def __init__(self, options: SessionOptions, *, create_lock: Callable[[str], Any],
-                 clock: Callable[[], float] = time.time, values: Codec | None = None) -> None:
-        """create_lock: the server's createLock; values: how values are pickled; clock: seconds since 1970."""
+                 clock: Callable[[], float] = time.time, values: Codec | None = None,
+                 site_key: Callable[[], bytes] | None = None) -> None:
+        """create_lock: the server's createLock; values: how values are pickled; clock: seconds since 1970.
+
+        site_key: gives a secret of the site, for CSRF tokens of visitors without a session; without it token() makes
+        a session.
+        """
         self.options = options
         self.clock = clock
         self.values = values or PickleCodec()
+        self.site_key = site_key
         self.announced: WeakValueDictionary[str, StoreLink] = WeakValueDictionary()
         """Requests of this process that will store their session under a new id, by that id."""
         self.cleaner = Cleaner(self)

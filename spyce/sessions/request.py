@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spyce.sessions.cookie import expired_cookie, session_cookie
 from spyce.sessions.errors import SessionChanged, SessionReadOnly, SessionValueError
+from spyce.sessions.formcookie import FormCookie
 from spyce.sessions.ids import new_id
 from spyce.sessions.link import StoreLink
 from spyce.sessions.native import ENGINE_ITEMS, FLASHES, SECRET, is_bookkeeping
@@ -34,6 +35,7 @@ class RequestSession(MutableMapping[str, Any]):
         self._options = manager.options
         sent = [value for name, value in cookies if name == self._options.session_cookie_name]
         self._link = StoreLink(manager, sent, arrived, label)
+        self._form = FormCookie(self._options, cookies, manager.site_key)
         self._secure = secure
         self._path = self._options.session_path
         self._mode: str | None = None  # None: no view yet
@@ -212,18 +214,31 @@ class RequestSession(MutableMapping[str, Any]):
     def token(self) -> str:
         """A token for a form of this page; check() knows it at the next request. Each call gives another text.
 
-        For a visitor without a session it makes one: that is a put. Tokens end with regenerate() and the session.
+        With a session its secret is kept there: the first call is a put. For a visitor without one it hangs on a
+        cookie of its own and the site's key, and nothing is stored; if this request puts something later, the new
+        session goes on with the same secret. Tokens end with regenerate() and the session.
         """
         secret = self._load().get(SECRET)
-        if secret is None:
+        if secret is None and self._is_visitor() and self._form.is_possible:
+            if self._read_only and not self._form.is_sent:
+                raise SessionReadOnly(f'session.token(): its cookie cannot be sent any more: {self._read_only}')
+            secret = self._form.give_secret()
+        elif secret is None:
             values = self._load_to_change('session.token()')
             secret = self._change_item(values, SECRET, None, lambda there: there or new_secret())
         return make_token(secret)
 
     def check(self, token: object) -> bool:
-        """Whether `token`, as a form sent it, is one that token() gave to a page of this session. None is not."""
+        """Whether `token`, as a form sent it, is one that token() gave to a page of this session, or, for a visitor
+        without one, to a page in this browser. None is not."""
         secret = self._load().get(SECRET)
+        if secret is None and self._is_visitor() and self._form.is_possible:
+            secret = self._form.sent_secret()
         return secret is not None and check_token(token, secret)
+
+    def _is_visitor(self) -> bool:
+        """Whether there is no session, stored or begun."""
+        return self._link.entry is None and not self._was_put
 
     def flash(self, text: str, kind: str = 'info') -> None:
         """Leave a message for the next page that asks for flashes(): after a redirect, say. It is a put."""
@@ -261,6 +276,7 @@ class RequestSession(MutableMapping[str, Any]):
         """
         values = self._load_to_change('session.regenerate()')
         self._link.renew()
+        self._form.renew()
         if SECRET in values:
             values[SECRET] = new_secret()
 
@@ -285,6 +301,8 @@ class RequestSession(MutableMapping[str, Any]):
         return self._load()
 
     def _note_put(self) -> None:
+        if self._form.secret is not None and self._is_visitor():
+            self._load()[SECRET] = self._form.secret  # the forms of this very page go on to be good
         self._was_put = True
         if self._link.entry is None and not self._link.is_replaced:
             self._link.next_id = self._link.next_id or new_id()
@@ -307,7 +325,8 @@ class RequestSession(MutableMapping[str, Any]):
         self._close('it was saved and unlocked when the headers went out; put before the first flush() or unbuffer()')
         if not was_used:
             return []
-        return [*self._cookie(), ('Cache-Control', 'no-store'), ('Vary', 'Cookie')]
+        return [*self._cookie(), *self._form.headers(self._path, self._secure),
+                ('Cache-Control', 'no-store'), ('Vary', 'Cookie')]
 
     def abandon(self) -> None:
         """Unlock without saving."""

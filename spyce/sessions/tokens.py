@@ -1,4 +1,6 @@
-"""CSRF tokens: a secret of the session, masked anew for each page, so that no two pages show the same text.
+"""CSRF tokens: a secret, masked anew for each page, so that no two pages show the same text.
+
+The secret is one kept in the session, or, for a visitor without one, that of formcookie.py.
 
 The mask makes compressed pages tell nothing of the secret (BREACH).
 """
@@ -21,7 +23,7 @@ def new_secret() -> str:
 def make_token(secret: str) -> str:
     """A token for one page: 86 characters that are safe in HTML and URLs."""
     mask = secrets.token_bytes(SIZE)
-    return base64.urlsafe_b64encode(mask + _xor(mask, bytes.fromhex(secret))).decode('ascii').rstrip('=')
+    return _encode(mask + _xor(mask, bytes.fromhex(secret)))
 
 
 def check_token(token: object, secret: str) -> bool:
@@ -29,7 +31,13 @@ def check_token(token: object, secret: str) -> bool:
     if not isinstance(token, str) or not _WELL_FORMED.fullmatch(token):
         return False
     data = base64.urlsafe_b64decode(token + '==')
+    if _encode(data) != token:
+        return False  # the last character has bits to spare: only the text that was given out counts
     return hmac.compare_digest(_xor(data[:SIZE], data[SIZE:]), bytes.fromhex(secret))
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode('ascii').rstrip('=')
 
 
 def _xor(one: bytes, other: bytes) -> bytes:
