@@ -24,6 +24,7 @@ from typing import Any
 from spyce import legacy
 
 PREFIX = 'spyce_site_'
+SIGNATURE = '_spyceSignature'
 
 _numbers = itertools.count(1)
 _imports: weakref.WeakValueDictionary[str, SiteImports] = weakref.WeakValueDictionary()
@@ -37,10 +38,10 @@ def file_signature(path: str) -> Signature:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _is_stale(module: types.ModuleType, path: str, check: bool) -> bool:
-    # Without a signature it is just being run, by an import statement of another thread or of its own.
-    signature = module.__dict__.get('_spyceSignature')
-    return check and signature is not None and signature != file_signature(path)
+def _is_ready(module: types.ModuleType, path: str, check: bool) -> bool:
+    """Whether the module is complete and, if that is to be checked, as its file is now."""
+    signature = module.__dict__.get(SIGNATURE)
+    return signature is not None and (not check or signature == file_signature(path))
 
 
 class SiteLoader(SourceFileLoader):
@@ -54,8 +55,9 @@ class SiteLoader(SourceFileLoader):
         # Not the module's own folder: a package's modules import what stands beside the package.
         folder = sys.modules[module.__name__.partition('.')[0]].__path__[0]
         module.__dict__['__builtins__'] = self._imports.builtins_for(folder)
-        module.__dict__['_spyceSignature'] = file_signature(self.path)
+        signature = file_signature(self.path)
         super().exec_module(module)
+        module.__dict__[SIGNATURE] = signature  # at the end: it also says that the module is complete
 
     def get_code(self, fullname: str) -> types.CodeType:
         # No .pyc: it is keyed by whole seconds, which misses an edit, and would litter the folder of the pages.
@@ -112,13 +114,15 @@ class SiteImports:
         path = os.path.realpath(path)
         fullname = self._name_for(path)
         module = sys.modules.get(fullname)
-        if module is not None and not _is_stale(module, path, check):
+        if module is not None and _is_ready(module, path, check):
             return module
         with self._loading:
             module = sys.modules.get(fullname)
             if module is None:
                 return self._run(fullname, path)
-            if _is_stale(module, path, check):
+            if SIGNATURE not in module.__dict__:
+                return importlib.import_module(fullname)  # waits while an import statement elsewhere runs it
+            if not _is_ready(module, path, check):
                 return self._run_anew(fullname, path)
             return module
 
