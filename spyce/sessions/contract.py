@@ -129,6 +129,11 @@ class ContractStore(NativeStore):
         pointer = self._replaced.get(str(key))
         return str(key if pointer is None else pointer.key)
 
+    @property
+    def adds_itself(self) -> bool:  # type: ignore[override]
+        """Whether the store has its own incr()."""
+        return hasattr(self.store, 'incr')
+
     def incr(self, key: Key, name: str, by: float) -> int | float | None:
         incr = getattr(self.store, 'incr', None)
         if incr is None:

@@ -41,6 +41,6 @@ def _attributes(options: SessionOptions, path: str, secure: bool) -> str:
 
 
 def _is_secure(options: SessionOptions, secure: bool) -> bool:
-    if options.session_cookie_name.startswith(('__Host-', '__Secure-')):
+    if options.session_cookie_name.lower().startswith(('__host-', '__secure-')):
         return True
     return secure if options.session_cookie_secure is None else options.session_cookie_secure

@@ -10,7 +10,7 @@ from spyce.sessions.ids import is_well_formed, new_id
 from spyce.sessions.locking import Key
 from spyce.sessions.native import Entry, Pointer, Releasable
 from spyce.sessions.users import index_of
-from spyce.sessions.values import Items, Packed, check_size
+from spyce.sessions.values import Items, Packed, check_size, pack
 
 if TYPE_CHECKING:
     from spyce.sessions.manager import SessionManager
@@ -136,7 +136,7 @@ class StoreLink:
         try:
             stored = self._manager.native.read(self._key)
         finally:
-            if stored is None or stored.items != self.entry.items:
+            if stored is None or stored.items != self.entry.items or not self._is_alive(stored):
                 self.unlock()
         return self.is_locked
 
@@ -200,16 +200,37 @@ class StoreLink:
         else:
             self._acquire(self._key, self.id)
             try:
-                done = self._change_entry(self._manager.native.read(self._key), change)
+                done = self._may_renew() and self._change_entry(self._manager.native.read(self._key), change)
             finally:
                 self.unlock()
         if not done:
             log.warning('session %s ended while a request used it; what that request put is not kept', self.label)
         return done
 
+    def _may_renew(self) -> bool:
+        """Whether a new id may be given: not if another request has given the session one since this one read it."""
+        if not self.next_id:
+            return True
+        pointer = self._manager.native.resolve(self.id)
+        return pointer is not None and pointer.retired is None
+
     def incr(self, name: str, by: float) -> int | float | None:
         """Have the store itself add to a stored item; its new value, or None if it does not do that."""
-        return None if self.entry is None else self._manager.native.incr(self._key, name, by)
+        native = self._manager.native
+        if self.entry is None or not native.adds_itself:
+            return None
+        locked_here = not self.is_locked  # a page that has the session for itself must not undo this
+        if locked_here:
+            self._acquire(self._key, self.id)
+        try:
+            total = native.incr(self._key, name, by)
+        finally:
+            if locked_here:
+                self.unlock()
+        if total is not None:
+            packed = pack(name, total, self._manager.values, native.keeps_live)
+            self.entry = self.entry._replace(items={**self.entry.items, name: packed})
+        return total
 
     def touch(self) -> None:
         """The session was used: move its expiry, if that is due."""

@@ -65,6 +65,7 @@ class NativeStore(SessionStore):
     """A store that the engine uses directly. All methods may be called by many threads; times are given, not taken."""
 
     keeps_live = False
+    adds_itself = False  # whether incr() does anything
     salt = b''
     _cleaned: float | None = None
 

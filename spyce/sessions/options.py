@@ -66,12 +66,17 @@ class SessionOptions:
         _check_count('threads', self.threads, least=1)
         if self.session_lock_waiters is not None:
             _check_count('session_lock_waiters', self.session_lock_waiters, least=0)
+        if self.session_folder is not None and not callable(self.session_folder) \
+                and not isinstance(self.session_folder, (str, os.PathLike)):
+            raise ValueError(f'session_folder: {self.session_folder!r} is not the path of a folder')
         self._check_index()
         self._check_store()
         self._check_cookie()
 
     def _check_index(self) -> None:
-        if self.session_index is not None and not isinstance(self.session_index, str):
+        index = self.session_index
+        if index is not None and (not isinstance(index, str) or not index or index.startswith('_spyce_')
+                                  or index in ('_expires', '_lastaccess')):
             raise ValueError(f'session_index: {self.session_index!r} is not the name of an item of sessions, such as '
                              "'user_id'")
 
@@ -104,16 +109,16 @@ class SessionOptions:
         if self.session_cookie_samesite == 'None' and self.session_cookie_secure is not True:
             raise ValueError("session_cookie_samesite: 'None' needs session_cookie_secure = True; browsers drop the "
                              'cookie otherwise')
-        if name.startswith(('__Host-', '__Secure-')) and self.session_cookie_secure is False:
+        if name.lower().startswith(('__host-', '__secure-')) and self.session_cookie_secure is False:
             raise ValueError(f'session_cookie_name: {name!r} needs Secure, and session_cookie_secure is False')
-        if name.startswith('__Host-') and domain is not None:
+        if name.lower().startswith('__host-') and domain is not None:
             raise ValueError(f'session_cookie_name: {name!r} excludes session_cookie_domain; set it to None')
         self.check_cookie_path('session_path', self.session_path)
 
     def check_cookie_path(self, option: str, path: str) -> None:
         """Raise ValueError, naming `option`, if the cookie may not have this path."""
         check_path(option, path)
-        if self.session_cookie_name.startswith('__Host-') and path != '/':
+        if self.session_cookie_name.lower().startswith('__host-') and path != '/':
             raise ValueError(f"{option}: {path!r}, but the cookie name {self.session_cookie_name!r} needs path '/'")
 
     @property
@@ -132,7 +137,7 @@ def check_path(option: str, value: object) -> None:
 def check_seconds(option: str, value: object) -> None:
     """Raise ValueError, naming `option`, if the value is no positive number of seconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 10 ** 10:
-        raise ValueError(f'{option}: {value!r} is not a positive number of seconds')
+        raise ValueError(f'{option}: {value!r} is not a positive number of seconds, below 10 ** 10')
 
 
 def check_lock(option: str, value: object) -> None:

@@ -189,6 +189,8 @@ class RequestSession(MutableMapping[str, Any]):
         else there.
         """
         result = change(values.get(name, default))
+        if name == self._options.session_index:
+            check_indexed(name, result)
         if self.mode != 'merge':
             values[name] = result
             self._note_put()
@@ -272,13 +274,19 @@ class RequestSession(MutableMapping[str, Any]):
     def regenerate(self) -> None:
         """Give the session a new id when it is saved; call it at login. The old id then leads nowhere.
 
-        Only requests that had arrived by then may still use the old one, for a short time.
+        Only requests that had arrived by then may still use the old one, for a short time; if such a request calls
+        regenerate() itself, it begins a session of its own.
         """
         values = self._load_to_change('session.regenerate()')
-        self._link.renew()
         self._form.renew()
-        if SECRET in values:
-            values[SECRET] = new_secret()
+        if self._link.is_retired:  # another request was faster: the session is the one of its visitor now
+            self._link.unlock()
+            self._link.forget()
+            self._begin({})
+            return
+        self._link.renew()
+        if SECRET in values or (self.mode == 'merge' and self._link.entry is not None):
+            values[SECRET] = new_secret()  # in mode merge another request may have put one meanwhile
 
     def invalidate(self) -> None:
         """End the session now: its data are removed, its id leads nowhere, the browser is told to forget it.
