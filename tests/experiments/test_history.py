@@ -121,6 +121,8 @@ def effect(state: State, operation: Operation) -> tuple[Any, State]:
         answer = items
     elif operation.do == 'rollback':
         answer = None
+    elif operation.do == 'regenerate' and operation.answer == '' and operation.sent_id != state.current_id:
+        answer = ''  # another request had replaced the id it came with: the session is not its own to renew
     elif operation.do == 'regenerate':
         new_id = operation.answer or f'never seen, of {operation.invoked}'
         return new_id, state._replace(current_id=new_id,
@@ -214,7 +216,7 @@ class Crowd:
         self.outcomes[do, operation.outcome] += 1
         if operation.outcome != 'refused':
             life.history.append(operation)
-        if do == 'regenerate' and operation.outcome == 'seen':
+        if do == 'regenerate' and operation.outcome == 'seen' and operation.answer:
             life.ids.append(operation.answer)
         is_gone = operation.outcome == 'none' and sent_id == life.ids[-1]
         return not is_gone and (do, operation.outcome) != ('invalidate', 'seen')
