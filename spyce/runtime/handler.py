@@ -72,9 +72,10 @@ class Execution:
         """Do one step of the request; an error that no page has shown gets a page here."""
         try:
             step()
-        except (spyceDone, KeyboardInterrupt) as end:
-            if isinstance(end, KeyboardInterrupt):
-                raise
+        except KeyboardInterrupt:
+            raise
+        except spyceDone:
+            pass
         except BaseException as failure:
             if not self._show_status(failure):
                 self._show_plainly(failure)
@@ -179,9 +180,10 @@ class Execution:
             return
         try:
             module._run_handler(error)
-        except (spyceDone, KeyboardInterrupt) as end:
-            if isinstance(end, KeyboardInterrupt):
-                raise
+        except KeyboardInterrupt:
+            raise
+        except spyceDone:
+            pass
         except BaseException as failure:
             self._log(f'error in the error page for {wrapper.getFilename()}', failure)
             self._show_plainly(failure, logged=True)
@@ -241,8 +243,3 @@ class Execution:
             self.output.reset()  # of redirect.external only the head is sent (reference 5)
         self.output.hand_over()
         self.response.prepare()
-
-
-def handle_file(server: spyceServer, request: Any, response: Any, filename: str) -> int:
-    """Answer a request with the page in `filename`. Returns the status code."""
-    return Execution(server, request, response).run(lambda: server.load_page(filename))

@@ -22,7 +22,7 @@ from spyce.runtime.exceptions import (
     spyceNotFound,
     spyceRedirect,
 )
-from spyce.runtime.handler import Execution, handle_file
+from spyce.runtime.handler import Execution
 from spyce.runtime.imports import SiteImports
 from spyce.runtime.locks import Lock, dummyLock, fileLock, threadLock
 from spyce.runtime.modules import load_module_class
@@ -198,7 +198,7 @@ class spyceServer:
 
     def handle_page(self, request: Any, response: Any, file: str) -> int:
         """Answer a request with the page in `file`. Returns the status code; the caller closes the response."""
-        return handle_file(self, request, response, file)
+        return Execution(self, request, response).run(lambda: self.load_page(file))
 
     def fileHandler(self, request: Any, response: Any, filename: str, sig: str = '', args: Any = None,
                     kwargs: Any = None, config: Any = None) -> int:

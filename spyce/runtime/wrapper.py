@@ -133,9 +133,10 @@ class spyceWrapper:
             return error
         try:
             finish(error)
-        except (spyceDone, KeyboardInterrupt) as end:
-            if isinstance(end, KeyboardInterrupt):
-                raise
+        except KeyboardInterrupt:
+            raise
+        except spyceDone:
+            pass
         except BaseException as failure:
             if isinstance(failure, spyceRedirect):
                 failure = SpyceError(f'{type(module).__name__}.finish(): the page has ended, so it cannot redirect')
