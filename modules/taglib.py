@@ -47,16 +47,25 @@ class taglib(spyceModule):
         """Finish a library and forget it. Raises KeyError if none has this prefix."""
         self._libraries.pop(prefix).finish()
 
+    def prepare(self, name: str | None, file: str | None, prefix: str, tag: str,
+                attributes: dict[str, str | None]) -> None:
+        """Prepare a tag of the page before the page runs; name, file and prefix as for load()."""
+        libraries = self._api.getServer().tag_libraries
+        library_class, _ = libraries.library_class(name, file, self._api.getFilename())
+        library_class.getTagClass(tag).prepare(self._api, attributes)
+
     # -- one use of a tag, in this order -------------------------------------------------------------------------
 
-    def tagPush(self, prefix: str, name: str, paired: bool) -> None:
-        """Enter a tag."""
+    def tagPush(self, prefix: str, name: str, paired: bool, handler_id: str = '') -> None:
+        """Enter a tag. handler_id: by which a request asks for its active handlers."""
         try:
             tag_class = self._libraries[prefix].getTagClass(name)
         except KeyError:
             raise SpyceError(f'there is no tag <{prefix}:{name}>: is its library loaded?') from None
         parent = self._open[-1].tag if self._open else None
-        self._open.append(_OpenTag(tag_class(prefix, bool(paired), parent, {}, self), self._api.output))
+        tag = tag_class(prefix, bool(paired), parent, {}, self)
+        tag._handler_id = handler_id
+        self._open.append(_OpenTag(tag, self._api.output))
 
     def tagBegin(self, attributes: dict[str, Any]) -> bool:
         """Begin the tag with its evaluated attributes; whether its body is to run."""

@@ -32,8 +32,10 @@ class spyceTag:
     """Call end() even if the body raises."""
     exports: ClassVar[Any] = 0
     """Set the names of export() in the page."""
+    prepares: ClassVar[Any] = 0
+    """Call prepare() before the active handlers and the page run."""
     handlers: Any = None
-    """Active handlers of the tag."""
+    """Active handlers of the tag, `self.NAME` or `MODULE.NAME`: a list, or text with commas; syntax() may set it."""
     classcode: Any = None
     """Code for the class of the page."""
 
@@ -49,11 +51,19 @@ class spyceTag:
         self._parent = parent
         self._attributes: dict[str, Any] = dict(attributes or {})
         self._taglib = taglib
+        self._handler_id = ''
 
     # -- to override -------------------------------------------------------------------------------------------
 
     def syntax(self) -> None:
         """Check the use of the tag when the page is compiled; attributes are source text then, not yet evaluated."""
+
+    @classmethod
+    def prepare(cls, api: Any, attributes: dict[str, str | None]) -> None:
+        """Called before the page runs, if `prepares` is set; whatever code is around the tag.
+
+        api: as modules have it; attributes: as written in the page.
+        """
 
     def begin(self, *args: Any, **kwargs: Any) -> Any:
         """Start; the parameters are the attributes, checked when the page is compiled.
@@ -98,6 +108,10 @@ class spyceTag:
     def getFullId(self) -> str:
         """The tag as the page writes it, `prefix:name`."""
         return f'{self._prefix}:{self.name}'
+
+    def getHandlerId(self) -> str:
+        """What a request says to run the handlers of this tag; '' if it has none."""
+        return self._handler_id
 
     def getBuffered(self) -> bool:
         """Whether the output of the body is collected."""

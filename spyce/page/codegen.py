@@ -142,6 +142,12 @@ class _Generator:
             closing = '\n)' if '#' in arguments.text else ')'
             end = arguments.offset(len(arguments.text)) if arguments.text else at
             out.mixed(Mapped.at(f'{name}.init(', at), arguments, Mapped.at(closing, end))
+        for prepare in unit.prepares:
+            use = prepare.library
+            out.glue(f'taglib.prepare({use.name!r}, {use.file!r}, {use.prefix!r}, {prepare.tag!r}, '
+                     f'{prepare.attributes!r})', prepare.offset)
+        if unit.handlers:
+            out.glue('_spyceWrapper.run_handlers(self)', unit.start)
         for use in unit.initial.values():
             self._load(use, unit.start)
 
@@ -214,7 +220,8 @@ class _Generator:
 
     def _open_tag(self, tag: TagOpen) -> None:
         out, at = self.out, tag.start
-        out.glue(f'taglib.tagPush({tag.prefix!r}, {tag.name!r}, {tag.paired})', at)
+        handler_id = f', {tag.handler_id!r}' if tag.handler_id else ''
+        out.glue(f'taglib.tagPush({tag.prefix!r}, {tag.name!r}, {tag.paired}{handler_id})', at)
         self._block('try:', at)
         if tag.traits.catches:
             self._block('try:', at)

@@ -3,7 +3,7 @@
 import os
 import symtable
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from spyce.page.book import Book, LineMap, Mapped
@@ -14,7 +14,7 @@ from spyce.page.parser import Environment, Parser
 from spyce.page.positions import compile_text
 from spyce.page.scanner import checked
 from spyce.page.source import PageSource
-from spyce.page.tags import TagLibraries
+from spyce.page.tags import HandlerUse, TagLibraries
 from spyce.page.tree import ModuleImport, TagLibraryUse, TagOpen, Unit
 
 
@@ -33,6 +33,7 @@ class CompiledPage:
     :param lambdas: its lambdas: `_spyceLambdas` of its namespace.
     :param dependencies: absolute names of the files that it was made from besides its own.
     :param uses_tags: whether it needs the module `taglib`.
+    :param handlers: the active handlers of its tags, by an id.
     """
 
     file: str
@@ -44,6 +45,7 @@ class CompiledPage:
     lambdas: tuple['CompiledPage', ...]
     dependencies: tuple[str, ...]
     uses_tags: bool
+    handlers: Mapping[str, HandlerUse]
     lines: LineMap
 
     def locate(self, line: int) -> tuple[str, int]:
@@ -55,11 +57,12 @@ class CompiledPage:
         return self.lines.locate(line)
 
 
-def compile_page(source: PageSource, *, signature: str = '', libraries: TagLibraries | None = None,
+def compile_page(source: PageSource, *, signature: str = '', name: str = '', libraries: TagLibraries | None = None,
                  read_include: Callable[[str, str], PageSource] | None = None) -> CompiledPage:
     """Compile a page.
 
     :param signature: parameters of spyceProcess after self, as Python text.
+    :param name: of the page within its site; ids of its forms are made from it.
     :param libraries: where tag libraries come from; without it no tag is active.
     :param read_include: gives the source that `[[.include file=URL]]` means, from URL and the current file; an OSError
         that it raises is reported at the directive.
@@ -72,7 +75,9 @@ def compile_page(source: PageSource, *, signature: str = '', libraries: TagLibra
         checked(parameters)
         if book.text.startswith('#!', start, end):
             start = book.text.index('\n', start) + 1
-        unit = Parser(Environment(book, libraries, read_include), 0, parameters).parse(start, end)
+        environment = Environment(book, libraries, read_include, name or os.path.basename(source.file))
+        unit = Parser(environment, 0, parameters).parse(start, end)
+        unit.prepares, unit.handlers = environment.prepares, environment.handlers
         return _compile_unit(unit, book, source.file)
     except PlacedError as error:
         raise book.error(error.message, error.offset) from error.__cause__
@@ -92,8 +97,8 @@ def _compile_unit(unit: Unit, book: Book, file: str) -> CompiledPage:
         dependencies.update(dict.fromkeys(each.dependencies))
     return CompiledPage(
         file=file, code=code, python=writer.text(), refs=writer.refs, imports=tuple(unit.imports),
-        taglibs=tuple(unit.taglibs), lambdas=lambdas, dependencies=tuple(dependencies), uses_tags=unit.uses_tags,
-        lines=book.line_map())
+        taglibs=tuple(unit.taglibs), lambdas=lambdas, dependencies=tuple(dependencies),
+        uses_tags=unit.uses_tags or bool(unit.prepares), handlers=unit.handlers, lines=book.line_map())
 
 
 def _export_names(writer: Writer, book: Book, file: str) -> dict[str, list[str]]:

@@ -1,8 +1,9 @@
 """From source text to a tree: text, code, tags; directives are in directives.py."""
 
+import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spyce.page import lexer
 from spyce.page.attributes import Attribute, read_attributes
@@ -14,11 +15,12 @@ from spyce.page.lexer import Delimiter, mapped, next_delimiter, unescape
 from spyce.page.scanner import Brackets, Token, checked, scan
 from spyce.page.source import PageSource
 from spyce.page.statements import Close, split_statements
-from spyce.page.tags import TagError, TagLibraries, TagLibraryInfo, TagTraits
+from spyce.page.tags import EnclosingTag, HandlerUse, TagError, TagLibraries, TagLibraryInfo, TagTraits
 from spyce.page.tree import (
     Code,
     Element,
     Expression,
+    Prepare,
     Silent,
     TagClose,
     TagLibraryUse,
@@ -41,16 +43,31 @@ class Open:
     offset: int
     name: str = ''
     traits: TagTraits = TagTraits()
+    attributes: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass
 class Environment:
-    """What all units of one compilation share."""
+    """What all units of one compilation share.  name: of the page within its site."""
 
     book: Book
     libraries: TagLibraries | None
     read_include: ReadInclude | None
+    name: str = ''
     includes: int = 0
+    prepares: list[Prepare] = field(default_factory=list)
+    handlers: dict[str, HandlerUse] = field(default_factory=dict)
+
+    def add_handlers(self, use: HandlerUse) -> str:
+        """Note the handlers of a tag; returns their id.
+
+        It stays the same while the page is edited, unless what is edited are tags with the same handlers.
+        """
+        alike = sum(use.names == other.names for other in self.handlers.values())
+        text = '\n'.join((self.name, ','.join(use.names), str(alike)))
+        handler_id = hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:16]
+        self.handlers[handler_id] = use
+        return handler_id
 
 
 class Parser:
@@ -260,10 +277,10 @@ class Parser:
         values = {attribute.name: mapped(self.book, *attribute.value) if attribute.value else None
                   for attribute in attributes}
         info = self.prefixes[prefix]
-        parents = [opened.name for opened in self._open if opened.name]
+        written = {key: value.text if value else None for key, value in values.items()}
+        parents = [EnclosingTag(opened.name, opened.attributes) for opened in self._open if opened.name]
         try:
-            traits = info.check(name, {key: value.text if value else None for key, value in values.items()}, paired,
-                                parents)
+            traits = info.check(name, written, paired, parents)
         except TagError as error:
             raise PlacedError(str(error), match.start()) from error
         self.unit.uses_tags = True
@@ -271,9 +288,13 @@ class Parser:
             self.unit.initial[prefix] = TagLibraryUse(info.name, info.file, prefix)
             self.unit.dependencies += info.files
         python = {key: _attribute_code(key, value, traits) for key, value in values.items()}
+        if traits.prepares:
+            use = TagLibraryUse(info.name, info.file, prefix)
+            self.environment.prepares.append(Prepare(use, name, written, match.start()))
+        handler_id = self.environment.add_handlers(traits.handlers) if traits.handlers else ''
         if paired:
-            self._push(Open(match.start(), f'{prefix}:{name}', traits))
-        self.add(TagOpen(match.start(), end, prefix, name, paired, traits, python))
+            self._push(Open(match.start(), f'{prefix}:{name}', traits, written))
+        self.add(TagOpen(match.start(), end, prefix, name, paired, traits, python, handler_id))
 
     def _close_tag(self, match: re.Match[str], end: int) -> None:
         name = f'{match.group(2)}:{match.group(3).lower()}'

@@ -2,17 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class TagError(Exception):
     """A library that cannot be loaded, or a tag that is used wrongly; becomes a PageSyntaxError at the tag."""
 
 
+class EnclosingTag(NamedTuple):
+    """A tag that is open around another: its full name (`prefix:name`), and its attributes as written."""
+
+    name: str
+    attributes: Mapping[str, str | None]
+
+
+class HandlerUse(NamedTuple):
+    """The active handlers of one tag, in the order of their calls, and whether its form is sent by GET."""
+
+    names: tuple[str, ...]
+    by_get: bool = False
+
+
 @dataclass(frozen=True)
 class TagTraits:
     """What a tag asks of the code around it (manual, section on tag libraries: the attributes of a tag class).
 
+    :param prepares: whether its prepare() is to be called before the handlers and the page run.
+    :param handlers: its active handlers.
     :param evaluated: names of attributes that are always Python, such as `data`.
     """
 
@@ -22,6 +38,8 @@ class TagTraits:
     catches: bool = False
     mustend: bool = False
     exports: bool = False
+    prepares: bool = False
+    handlers: HandlerUse | None = None
     evaluated: frozenset[str] = frozenset()
 
 
@@ -41,12 +59,12 @@ class TagLibraryInfo(Protocol):
     def file(self) -> str | None: ...
 
     def check(self, tag: str, attributes: Mapping[str, str | None], paired: bool,
-              parents: Sequence[str]) -> TagTraits:
+              parents: Sequence[EnclosingTag]) -> TagTraits:
         """Check the use of a tag.
 
         :param attributes: as written, with a leading '=' where the value is Python; None where there is no value.
         :param paired: whether it has a close tag.
-        :param parents: the full names (`prefix:name`) of the tags around it, outermost first.
+        :param parents: the tags around it, outermost first.
         :raises TagError: for an unknown tag, a missing or unexpected attribute, a complaint of its syntax().
         """
 

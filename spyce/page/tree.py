@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from spyce.page.book import Mapped
 from spyce.page.statements import Close, Line
-from spyce.page.tags import TagTraits
+from spyce.page.tags import HandlerUse, TagTraits
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,17 @@ class TagOpen(Element):
     paired: bool
     traits: TagTraits
     attributes: dict[str, Mapped | str | None]  # Mapped: Python, str: text
+    handler_id: str = ''
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """A tag to be prepared before the page runs: its library, its name, its attributes as written, its offset."""
+
+    library: TagLibraryUse
+    tag: str
+    attributes: dict[str, str | None]
+    offset: int
 
 
 @dataclass
@@ -109,4 +120,6 @@ class Unit:
     initial: dict[str, TagLibraryUse] = field(default_factory=dict)  # globaltags whose tags are used
     dependencies: list[str] = field(default_factory=list)
     lambdas: list['Unit'] = field(default_factory=list)
+    prepares: list[Prepare] = field(default_factory=list)            # those of its lambdas too
+    handlers: dict[str, HandlerUse] = field(default_factory=dict)    # id -> handlers; those of its lambdas too
     uses_tags: bool = False

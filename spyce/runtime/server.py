@@ -154,7 +154,9 @@ class spyceServer:
             files.append((path, stat))
             return PageSource(text, path)
 
-        compiled = compile_page(source, signature=signature, libraries=self.tag_libraries, read_include=read_include)
+        name = os.path.relpath(beside or source.file, os.path.realpath(self.config.root))
+        compiled = compile_page(source, signature=signature, name=name, libraries=self.tag_libraries,
+                                read_include=read_include)
         known = {file for file, _ in files}
         files += [(file, Signature.of(os.stat(file))) for file in compiled.dependencies if file not in known]
         return LoadedPage(compiled, beside or source.file, self._names)

@@ -4,11 +4,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spyce.legacy.spyceTag import spyceTag, spyceTagLibrary
-from spyce.page.tags import TagError, TagTraits
+from spyce.page.tags import EnclosingTag, HandlerUse, TagError, TagTraits
 from spyce.runtime.exceptions import SpyceError
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ STANDARD = frozenset({'core'})
 
 ALWAYS_EVALUATED = frozenset({'data'})
 """Attributes whose value is Python even without `=` (recorded case core-ul-b)."""
+
+
+_HANDLER_NAME = re.compile(r'[^\W\d]\w*(\.[^\W\d]\w*)+')
 
 
 class ServerTagLibraries:
@@ -78,19 +82,19 @@ class TagLibrary:
         return (path,) if path else ()
 
     def check(self, tag: str, attributes: Mapping[str, str | None], paired: bool,
-              parents: Sequence[str]) -> TagTraits:
+              parents: Sequence[EnclosingTag]) -> TagTraits:
         """Check one use of a tag, and tell what code it needs.
 
-        attributes: as written in the page; parents: the enclosing tags, `prefix:name`, outermost first.
+        attributes: as written in the page; parents: the enclosing tags, outermost first.
         Raises TagError, with the reason.
         """
         tag_class = self._tag_class(tag)
         _check_attributes(tag_class, f'<{self.prefix}:{tag}>', attributes)
-        self._check_syntax(tag_class, attributes, paired, parents)
+        checked = self._check_syntax(tag_class, attributes, paired, parents)
         return TagTraits(
             buffer=bool(tag_class.buffer), conditional=bool(tag_class.conditional), loops=bool(tag_class.loops),
             catches=bool(tag_class.catches), mustend=bool(tag_class.mustend), exports=bool(tag_class.exports),
-            evaluated=ALWAYS_EVALUATED)
+            prepares=bool(tag_class.prepares), handlers=_handler_use(checked), evaluated=ALWAYS_EVALUATED)
 
     def _tag_class(self, tag: str) -> type[spyceTag]:
         try:
@@ -100,11 +104,10 @@ class TagLibrary:
             raise TagError(f'unknown tag <{self.prefix}:{tag}>; known: {known or "none"}') from None
 
     def _check_syntax(self, tag_class: type[spyceTag], attributes: Mapping[str, str | None], paired: bool,
-                      parents: Sequence[str]) -> None:
+                      parents: Sequence[EnclosingTag]) -> spyceTag:
         parent: spyceTag | None = None
-        for full_id in parents:
-            prefix, _, name = full_id.rpartition(':')
-            parent = _enclosing_tag(name, prefix, parent)
+        for enclosing in parents:
+            parent = _enclosing_tag(enclosing, parent)
         tag = tag_class(self.prefix, paired, parent, attributes)
         try:
             tag.syntax()
@@ -112,12 +115,27 @@ class TagLibrary:
             raise TagError(str(error)) from error
         except Exception as error:
             raise TagError(f'syntax() of <{tag.getFullId()}> failed: {type(error).__name__}: {error}') from error
+        return tag
 
 
-def _enclosing_tag(name: str, prefix: str, parent: spyceTag | None) -> spyceTag:
-    """A stand-in for an open tag: while a page is compiled only its name is known."""
+def _enclosing_tag(enclosing: EnclosingTag, parent: spyceTag | None) -> spyceTag:
+    """A stand-in for an open tag: while a page is compiled only its name and attributes are known."""
+    prefix, _, name = enclosing.name.rpartition(':')
     tag_class: type[spyceTag] = type('enclosing', (spyceTag,), {'name': name})
-    return tag_class(prefix, True, parent)
+    return tag_class(prefix, True, parent, enclosing.attributes)
+
+
+def _handler_use(tag: spyceTag) -> HandlerUse | None:
+    """The active handlers that a tag has after its syntax(): a list, or text with commas."""
+    names = tag.handlers.split(',') if isinstance(tag.handlers, str) else list(tag.handlers or ())
+    names = [name.strip() for name in names if name.strip()]
+    for name in names:
+        if not _HANDLER_NAME.fullmatch(name):
+            raise TagError(f'handler {name!r} of <{tag.getFullId()}>: write self.NAME for a method of the page, or '
+                           'MODULE.NAME for a function of a Python module')
+    form = tag.getParent('form')
+    method = form.getAttributes().get('method') if form is not None else None
+    return HandlerUse(tuple(names), by_get=(method or '').lower() == 'get') if names else None
 
 
 def _check_attributes(tag_class: type[spyceTag], tag: str, attributes: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from fake_page import FakePage
 from spyce.modules.taglib import taglib
 from tag_library import Server, use_tag
 
-from spyce.page.tags import TagError
+from spyce.page.tags import EnclosingTag, TagError
 from spyce.runtime.taglibraries import TagLibrary
 
 
@@ -46,7 +46,7 @@ def test_traits_are_those_of_the_class(library: TagLibrary) -> None:
 def test_wrong_use_is_an_error(library: TagLibrary, tag: str, attributes: dict[str, str | None], paired: bool,
                                reason: str) -> None:
     with pytest.raises(TagError, match=reason):
-        library.check(tag, attributes, paired, ['t:bold'])
+        library.check(tag, attributes, paired, [EnclosingTag('t:bold', {})])
 
 
 @pytest.mark.parametrize(('tag', 'attributes', 'parents'), [
@@ -54,7 +54,7 @@ def test_wrong_use_is_an_error(library: TagLibrary, tag: str, attributes: dict[s
     ('color', {'c': 'red'}, []), ('color', {'c': '=x'}, []), ('inner', {}, ['t:menu', 't:bold']),
 ])
 def test_right_use(library: TagLibrary, tag: str, attributes: dict[str, str | None], parents: list[str]) -> None:
-    library.check(tag, attributes, False, parents)
+    library.check(tag, attributes, False, [EnclosingTag(parent, {}) for parent in parents])
 
 
 def test_what_a_library_is_called(server: Server) -> None:

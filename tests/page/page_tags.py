@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spyce.page import TagError, TagTraits
+from spyce.page.tags import EnclosingTag
 
 TRAITS = {
     'hello': TagTraits(), 'bold': TagTraits(), 'frame': TagTraits(mustend=True), 'upper': TagTraits(buffer=True),
@@ -23,8 +24,8 @@ class Info:
         self.seen: list[tuple[str, dict[str, str | None], bool, list[str]]] = []
 
     def check(self, tag: str, attributes: Mapping[str, str | None], paired: bool,
-              parents: Sequence[str]) -> TagTraits:
-        self.seen.append((tag, dict(attributes), paired, list(parents)))
+              parents: Sequence[EnclosingTag]) -> TagTraits:
+        self.seen.append((tag, dict(attributes), paired, [parent.name for parent in parents]))
         if tag not in TRAITS:
             raise TagError(f"unknown tag '{tag}'")
         if tag == 'let' and 'var' not in attributes:
