@@ -10,8 +10,9 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 RUN_ENV = .venv
 TEST_ENV = .venv-test-$(VERSION)
 LINT_ENV = .venv-lint
+DOCS_ENV = .venv-docs
 
-.PHONY: run test soak lint clean python
+.PHONY: run test soak lint docs clean python
 
 run: $(RUN_ENV)/installed
 	$(RUN_ENV)/bin/spyce serve examples --port 8000
@@ -26,6 +27,10 @@ lint: $(LINT_ENV)/installed
 	$(LINT_ENV)/bin/ruff check .
 	$(LINT_ENV)/bin/mypy --strict spyce modules tags
 
+docs: $(DOCS_ENV)/installed
+	$(DOCS_ENV)/bin/python -m sphinx -q -W --keep-going -b html docs/manual build/manual
+	@echo "The manual is at build/manual/index.html"
+
 clean:
 	rm -rf .venv .venv-* build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
@@ -35,6 +40,7 @@ python:
 $(RUN_ENV)/installed: EXTRAS =
 $(TEST_ENV)/installed: EXTRAS = [test]
 $(LINT_ENV)/installed: EXTRAS = [test,lint]
+$(DOCS_ENV)/installed: EXTRAS = [docs]
 
 %/installed: setup.py pyproject.toml | python
 	$(PYTHON) -m venv --clear $*

@@ -30,6 +30,11 @@ setup(
     extras_require={
         'cli': ['rich>=13'],          # tables of `spyce sessions` at a terminal
         'workers': ['gunicorn>=22'],  # `spyce serve --workers N`: several processes, restarted when one dies
+        'docs': [
+            'furo>=2024.1',  # the theme of the manual: readable on a phone, light and dark
+            'pygments>=2.15',  # colours of pages, by the lexer that is part of this package
+            'sphinx>=7',     # `make docs`: the manual in HTML
+        ],
         'test': [
             'gunicorn>=22',       # the tests serve with workers too
             'hypothesis>=6.100',  # arbitrary pages and requests

@@ -1,0 +1,84 @@
+"""The manual: its examples do what it says, and it builds without a warning."""
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+import spyce
+from spyce.page import PageSource, compile_page
+from spyce.testing import Client
+from tests.manual_examples import MANUAL, REQUEST, Example, chapters, examples
+
+
+def write_site(root: Path, chapter: str) -> None:
+    for example in examples(chapter):
+        if example.caption and not example.is_request:
+            file = root / example.caption
+            assert not file.exists(), f'{chapter}.txt:{example.line}: a second {example.caption}'
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(example.text, 'utf-8')
+
+
+def matches(expected: str, text: str) -> bool:
+    """Whether a text is the expected one, white space aside; `...` stands for anything."""
+    parts = [r'\s+'.join(map(re.escape, part.split())) for part in expected.split('...')]
+    return re.fullmatch(r'\s*' + r'.*?'.join(rf'\s*{part}\s*' for part in parts) + r'\s*', text, re.DOTALL) is not None
+
+
+def ask(client: Client, caption: str, last: Any) -> Any:
+    request = REQUEST.fullmatch(caption)
+    assert request is not None
+    method, rest = request.groups()
+    if method == 'PRESS':
+        button, *fields = re.split(r' (?=[\w:]+=)', rest)
+        return client.press(last, button, fill=dict(field.split('=', 1) for field in fields))
+    path, _, body = rest.partition(' ')
+    if method == 'POST':
+        return client.post(path, dict(parse_qsl(body, keep_blank_values=True)))
+    return client.get(path)
+
+
+@pytest.mark.parametrize('chapter', chapters())
+def test_the_examples_of_a_chapter_print_what_it_says(chapter: str, tmp_path: Path) -> None:
+    write_site(tmp_path, chapter)
+    client = Client(spyce.make_app(str(tmp_path), session_store='memory:', site_data=str(tmp_path.parent / 'data')))
+    answer = None
+    for example in examples(chapter):
+        if example.is_request:
+            answer = ask(client, example.caption, answer)
+            assert matches(example.text, answer.text), \
+                f'{chapter}.txt:{example.line}: {example.caption} gives\n{answer.text}\n{answer.errors}'
+
+
+@pytest.mark.parametrize('chapter', chapters())
+def test_the_other_examples_of_a_chapter_compile(chapter: str) -> None:
+    check: dict[str, Callable[[Example], object]] = {
+        'spyce': lambda example: compile_page(PageSource(example.text, f'{chapter}.txt:{example.line}')),
+        'python': lambda example: compile(example.text, f'{chapter}.txt:{example.line}', 'exec'),
+    }
+    for example in examples(chapter):
+        if example.language in check and not example.caption:
+            check[example.language](example)
+
+
+def test_what_stands_for_anything() -> None:
+    assert matches('a ... z', 'a b\nc  z')
+    assert matches('a b', ' a\n b ')
+    assert not matches('a ... z', 'a b')
+    assert not matches('a', 'a b')
+
+
+def test_the_manual_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip('sphinx', reason='Sphinx is not installed: make docs builds the manual')
+    pytest.importorskip('furo', reason='the theme of the manual is not installed: make docs builds the manual')
+    built = subprocess.run([sys.executable, '-m', 'sphinx', '-q', '-W', '--keep-going', '-b', 'html', str(MANUAL),
+                            str(tmp_path / 'html')], capture_output=True, text=True)
+    assert built.stderr == ''
+    assert (tmp_path / 'html' / 'index.html').is_file()
