@@ -38,6 +38,7 @@ setup(
         'test': [
             'gunicorn>=22',       # the tests serve with workers too
             'hypothesis>=6.100',  # arbitrary pages and requests
+            'playwright>=1.40',   # the demonstration site in a real Chromium, if the machine has one
             'pytest>=8',
         ],
         'lint': [
