@@ -54,7 +54,10 @@ class session(spyceModule, MutableMapping[str, Any]):
                                             arrived=request.state.get('arrived'), label=self._label())
             request.state[STATE] = state
             response = self._api.getResponse()
-            if response.headers_sent:
+            no_cookies = getattr(response, 'no_cookies', None)
+            if no_cookies is not None:
+                state.finish(no_cookies)
+            elif response.headers_sent:
                 state.finish()  # too late for a cookie: it can be read only
             else:
                 response.before_send(lambda: _send_headers(state, response))

@@ -43,6 +43,7 @@ def read_file(path: str | os.PathLike[str]) -> tuple[bytes, Signature]:
 class _Entry(Generic[V]):
     value: V
     files: tuple[tuple[str, Signature], ...]
+    bounded: bool
 
     def is_stale(self) -> bool:
         for path, signature in self.files:
@@ -59,7 +60,8 @@ class PageCache(Generic[V]):
 
     :param check_mtime: whether files are looked at again at each get (the option check_mtime): a bool, or a callable
         that says so.
-    :param string_limit: how many values that were made from no file are kept; those not used for longest go first.
+    :param string_limit: how many values are kept that were made from no file, or are one of many from the same file;
+        those not used for longest go first.
     """
 
     def __init__(self, check_mtime: Callable[[], bool] | bool = True, *, string_limit: int = STRING_LIMIT) -> None:
@@ -70,15 +72,16 @@ class PageCache(Generic[V]):
         self._making: dict[Hashable, tuple[threading.RLock, int]] = {}  # lock, and how many threads hold or await it
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, load: Callable[[], tuple[V, Files]]) -> V:
+    def get(self, key: Hashable, load: Callable[[], tuple[V, Files]], bounded: bool = False) -> V:
         """The value of a key.
 
         :param load: makes the value; also returns the files it was made from, with the signature that each had when
             it was opened.  What it raises is raised here, and nothing is kept.
+        :param bounded: whether string_limit counts this value too: there may be any number like it.
         """
         entry = self._fresh(key)
         if entry is None:
-            entry = self._make(key, load)
+            entry = self._make(key, load, bounded)
         return entry.value
 
     def clear(self) -> None:
@@ -95,9 +98,9 @@ class PageCache(Generic[V]):
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if not entry.files:
+        if entry.bounded:
             self._use(key)
-        elif self._check() and entry.is_stale():
+        if entry.files and self._check() and entry.is_stale():
             return None
         return entry
 
@@ -105,7 +108,7 @@ class PageCache(Generic[V]):
         with contextlib.suppress(KeyError):  # another thread may have dropped it; this one has its value
             self._strings.move_to_end(key)
 
-    def _make(self, key: Hashable, load: Callable[[], tuple[V, Files]]) -> _Entry[V]:
+    def _make(self, key: Hashable, load: Callable[[], tuple[V, Files]], bounded: bool) -> _Entry[V]:
         with self._lock:
             lock, users = self._making.get(key, (None, 0))
             lock = lock or threading.RLock()
@@ -115,7 +118,7 @@ class PageCache(Generic[V]):
                 entry = self._fresh(key)  # another thread may have made it meanwhile
                 if entry is None:
                     value, files = load()
-                    entry = _Entry(value, tuple(files))
+                    entry = _Entry(value, tuple(files), bounded or not files)
                     self._keep(key, entry)
                 return entry
         finally:
@@ -129,7 +132,7 @@ class PageCache(Generic[V]):
     def _keep(self, key: Hashable, entry: _Entry[V]) -> None:
         with self._lock:
             self._entries[key] = entry
-            if entry.files:
+            if not entry.bounded:
                 self._strings.pop(key, None)
                 return
             self._strings[key] = None

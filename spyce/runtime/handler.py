@@ -41,6 +41,7 @@ class Execution:
         self.server = server
         self.request = request
         self.output = Output(response)
+        self._open_db: Any = None
         request.state.setdefault('arrived', time.time())
 
     @property
@@ -60,12 +61,15 @@ class Execution:
         install_stdout()  # again: a page may have left another stream in its place
         with serving(self.server, self.output):
             try:
+                self._begin_transaction()
                 self._guarded(lambda: self._run_redirected(load, args, kwargs))
                 self._guarded(self._complete)
                 self.output.hand_over()
             except BaseException:
                 self._abandon_session()
                 raise
+            finally:
+                self._end_transaction(failed=True)  # what an error page or a late callback has left open
         return self.response.returncode  # type: ignore[no-any-return]
 
     def _guarded(self, step: Callable[[], None]) -> None:
@@ -99,6 +103,11 @@ class Execution:
 
     def _loader(self, file: str) -> Load:
         return lambda: self.server.load_page(file)
+
+    def _start_error_page(self) -> None:
+        self._end_transaction(failed=True)
+        self._begin_transaction()  # for the error page, which may read the database
+        self._start_again(keep_cookies=True)
 
     def _start_again(self, keep_cookies: bool = False) -> None:
         self.output.reset()
@@ -171,7 +180,7 @@ class Execution:
         if self._show_status(error.exception):
             return
         self._log(f'error in page {wrapper.getFilename()}', error.exception)
-        self._start_again(keep_cookies=True)
+        self._start_error_page()
         if not self.response.headers_sent:
             self.response.setReturnCode(500)
         module = wrapper.getModules().get('error')
@@ -200,7 +209,7 @@ class Execution:
             return False
         with outside_of_pages():
             log.warning('%s: %s', status, failure)
-        self._start_again(keep_cookies=True)
+        self._start_error_page()
         for name, value in headers:
             self.response.addHeader(name, value)
         self.response.setReturnCode(status)
@@ -236,10 +245,29 @@ class Execution:
 
     # -- end -----------------------------------------------------------------------------------------------------
 
+    def _begin_transaction(self) -> None:
+        """Tell the `db` of the configuration that a transaction begins, if it wants to know (spyce.db)."""
+        self._open_db = self.server.request_db
+        if self._open_db is not None and hasattr(type(self._open_db), 'begin_request'):
+            self._open_db.begin_request()
+
+    def _end_transaction(self, failed: bool) -> None:
+        """Tell `db` that it has ended: once for each that has begun. What it raises if it cannot commit comes out."""
+        if self._open_db is None:
+            return
+        db, self._open_db = self._open_db, None
+        try:
+            db.end_request(failed)
+        except Exception as failure:
+            if not failed:
+                raise
+            self._log('the database could not be rolled back', failure)
+
     def _complete(self) -> None:
-        """Hand the output over and let the modules that wait for the end (the session) do their part."""
+        """Hand the output over and let the database and the modules that wait for the end (session) do their part."""
         self.output.complete()
         if self.request.state.get(REDIRECTED):
             self.output.reset()  # of redirect.external only the head is sent (reference 5)
         self.output.hand_over()
+        self._end_transaction(failed=False)  # first: a failed commit has to become an error page
         self.response.prepare()

@@ -54,6 +54,8 @@ class spyceServer:
         self.globals: dict[str, Any] = config.globals
         self.path: list[str] = config.path
         self.imports: list[str] = config.imports
+        # By its class: an object that makes tables of all attributes would take this for one.
+        self.request_db: Any = config.db if hasattr(type(config.db), 'end_request') else None
         self.serverobject = SimpleNamespace()
         self.pageerror: tuple[str, ...] = tuple(config.pageerrortemplate)
         self.error: Any = config.errorhandler
@@ -120,7 +122,7 @@ class spyceServer:
             return page, files
 
         try:
-            return self.spyce_cache.get(('file', file, signature), load)
+            return self.spyce_cache.get(('file', file, signature), load, bounded=bool(signature))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise spyceNotFound(file) from None
         except PermissionError:

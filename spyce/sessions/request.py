@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Number = int | float
 
+SENT = 'it was saved and unlocked when the headers went out; put before the first flush() or unbuffer()'
+
 
 class RequestSession(MutableMapping[str, Any]):
     """The session as one request sees it: a mapping, and what can be done with a session beyond that.
@@ -321,16 +323,17 @@ class RequestSession(MutableMapping[str, Any]):
         """Save and unlock now. The session can be read further, not changed."""
         self._close('release() has saved and unlocked it')
 
-    def finish(self) -> list[tuple[str, str]]:
+    def finish(self, why: str = SENT) -> list[tuple[str, str]]:
         """Save and unlock, once. The headers to add to the response; later calls give none.
 
+        why: what the error of a later put says of it.
         Raises SessionError if the session cannot be saved; it is unlocked then, too.
         """
         if self._finished:
             return []
         self._finished = True
         was_used = self._values is not None
-        self._close('it was saved and unlocked when the headers went out; put before the first flush() or unbuffer()')
+        self._close(why)
         if not was_used:
             return []
         return [*self._cookie(), *self._form.headers(self._path, self._secure),

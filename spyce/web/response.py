@@ -29,9 +29,12 @@ class WebResponse(ReturnCodes):
 
     returncode: HTTP status, to be set with setReturnCode.  headers: list of (name, value), without the content
     type.  headers_sent: whether it is too late to change them.  isCancelled: whether the client has gone away.
+    no_cookies: why a cookie cannot reach the client, None if it can.
     body_encoders: called in order with the whole body, as bytes, of a page that was not flushed; each gives what to
     send instead, and may add headers.
     """
+
+    no_cookies: str | None = None
 
     def __init__(self, start_response: StartResponse, request: WebRequest, config: Config) -> None:
         self.returncode = 200
