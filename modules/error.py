@@ -10,7 +10,7 @@ from typing import Any
 
 from spyce.legacy.spyceModule import spyceModule
 from spyce.page import PageSyntaxError
-from spyce.runtime.errors import TracebackEntry, spyceRuntimeException, syntax_error_page
+from spyce.runtime.errors import TracebackEntry, spyceRuntimeException
 from spyce.runtime.exceptions import spyceNotFound
 from spyce.runtime.paths import page_to_run
 
@@ -92,7 +92,8 @@ class error(spyceModule):
     def page(self) -> str:
         """The default error page: full with `debug = True`, else without any detail."""
         assert self._error is not None
-        return self._api.getServer().plain_error_page(self._error.exception)  # type: ignore[no-any-return]
+        return self._api.getServer().plain_error_page(  # type: ignore[no-any-return]
+            self._error.exception, self._api.getRequest())
 
     def __repr__(self) -> str:
         return f'error: {self.getMessage()}'
@@ -102,7 +103,7 @@ def serverHandler(theServer: Any, theRequest: Any, theResponse: Any, theError: B
     """Answer for a page that cannot be run: missing, forbidden, or it does not compile. The default errorhandler."""
     if isinstance(theError, PageSyntaxError):
         status = 500
-        text = syntax_error_page(str(theError)) if theServer.config.debug else theServer.short_error_page(status)
+        text = theServer.plain_error_page(theError, theRequest)
     else:
         status = 404 if isinstance(theError, spyceNotFound) else 403
         text = theServer.short_error_page(status, theError)

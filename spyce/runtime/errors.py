@@ -1,10 +1,9 @@
-"""What a page error is made of, and the pages that show it."""
+"""What a page error is for pages and modules: the object that they get."""
 from __future__ import annotations
 
 import linecache
 import os
 import traceback
-from html import escape
 from types import TracebackType
 
 TracebackEntry = tuple[str, int, str, str]
@@ -46,35 +45,3 @@ def page_traceback(trace: TracebackType | None) -> list[TracebackEntry]:
     while len(entries) > 1 and entries[-1][0].startswith(ENGINE):
         entries.pop()
     return entries
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;margin:3em auto;max-width:60em;padding:0 1em;color:#222}}
-pre{{background:#f4f4f4;padding:1em;overflow:auto}}th{{text-align:left;vertical-align:top;padding-right:1em}}</style>
-</head><body>
-<h1>{title}</h1>
-{body}
-</body></html>
-"""
-
-
-def full_error_page(error: spyceRuntimeException, root: str) -> str:
-    """The error page with message and stack, newest first, as 2.1 showed it; for debug = True only."""
-    stack = '\n'.join(f'{_shorten(file, root)}:{line}{", in " + function if function else ""}\n    {text}'
-                      for file, line, function, text in reversed(error.traceback))
-    title = escape(f'Spyce exception: {error.msg.strip()}')
-    body = (f'<table><tr><th>File<td>{escape(_shorten(error.file, root))}'
-            f'<tr><th>Message<td><pre>{escape(error.msg.strip())}</pre></table>\n'
-            f'<h2>Stack</h2>\n<pre>{escape(stack)}</pre>')
-    return _PAGE.format(title=title, body=body)
-
-
-def syntax_error_page(message: str) -> str:
-    """The page for a page that does not compile; for debug = True only."""
-    return _PAGE.format(title='Spyce syntax error', body=f'<pre>{escape(message)}</pre>')
-
-
-def _shorten(file: str, root: str) -> str:
-    root = os.path.join(os.path.realpath(root), '')
-    return file[len(root):] if file.startswith(root) else file

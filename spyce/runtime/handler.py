@@ -218,19 +218,22 @@ class Execution:
 
     def _refuse(self, error: Exception) -> None:
         """The page cannot be had: missing, unreadable, or it does not compile."""
-        self._start_again(keep_cookies=True)
+        self._start_error_page()
         with outside_of_pages():
-            log.log(logging.ERROR if isinstance(error, PageSyntaxError) else logging.INFO, '%s', error)
+            if isinstance(error, PageSyntaxError):
+                log.error('%s', error, exc_info=error)
+            else:
+                log.info('%s', error)
         self.server.error(self.server, self.request, self.response, error)
 
     def _show_plainly(self, failure: BaseException, logged: bool = False) -> None:
         """The last resort: a short page that needs nothing of the site."""
         if not logged:
             self._log('error in page', failure)
-        self._start_again(keep_cookies=True)
+        self._start_error_page()
         if not self.response.headers_sent:
             self.response.setReturnCode(500)
-        self.output.write(self.server.plain_error_page(failure))
+        self.output.write(self.server.plain_error_page(failure, self.request))
 
     @staticmethod
     def _log(message: str, failure: BaseException) -> None:

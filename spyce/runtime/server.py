@@ -12,8 +12,7 @@ from urllib.parse import quote
 
 from spyce import legacy
 from spyce.page import CompiledPage, PageCache, PageSource, Signature, compile_page, decode_source, read_file
-from spyce.runtime import errors
-from spyce.runtime.context import living_servers, serving
+from spyce.runtime.context import living_servers, outside_of_pages, serving
 from spyce.runtime.exceptions import (
     HandlerError,
     SpyceError,
@@ -223,11 +222,13 @@ class spyceServer:
         """A page that says what happened and nothing about the site; the `reason` only with debug = True."""
         return error_page(status, message=str(reason) if reason is not None and self.config.debug else None)
 
-    def plain_error_page(self, failure: BaseException) -> str:
-        """The page for an error that no page of the site could show."""
+    def plain_error_page(self, failure: BaseException, request: Any = None) -> str:
+        """The page for an error that no page of the site could show: full with debug = True."""
         if not self.config.debug:
             return self.short_error_page(500)
-        return errors.full_error_page(errors.spyceRuntimeException(failure), self.config.root)
+        from spyce.runtime.errorpage import full_error_page
+        with outside_of_pages():  # it looks at the site's values, and what these print is no part of it
+            return full_error_page(failure, self.config.root, request)
 
     # -- tasks ---------------------------------------------------------------------------------------------------
 

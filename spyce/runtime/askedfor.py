@@ -1,0 +1,66 @@
+"""A request as an error page shows it, and what it carries that is secret."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from spyce.runtime.values import MASK, Secrets, is_secret
+
+Pairs = list[tuple[str, str]]
+
+
+class AskedFor:
+    """What the client sent. request: the raw request; None for none (a page run from Python)."""
+
+    def __init__(self, request: Any = None) -> None:
+        self.method = request.method() if request is not None else ''
+        self.path = _all_of(lambda: str(request.uri()).partition('?')[0], '') if request is not None else ''
+        self._query: Pairs = _all_of(request.query, []) if request is not None else []
+        self._headers: Pairs = list((request.getHeader() or {}).items()) if request is not None else []
+        # Only if the page has read it: else nothing of it can be shown, and this is no time to parse it.
+        self._form: Pairs = request.form() if request is not None and '_form' in vars(request) else []
+        self._cookies = _cookies(dict(self._headers))
+
+    def secrets(self, names: Iterable[Mapping[str, Any]] = ()) -> Secrets:
+        """What is not to be shown wherever it turns up: cookies, credentials, the values of names that say so.
+
+        names: local names of the site's frames, which may hold more of them.
+        """
+        pairs: list[tuple[str, Any]] = [*self._query, *self._form, *self._headers]
+        for mapping in names:
+            pairs += mapping.items()
+            for inner in mapping.values():
+                if type(inner) is dict:
+                    pairs += [(key, value) for key, value in list(inner.items()) if type(key) is str]
+        texts = [value for name, value in pairs if is_secret(name)]
+        texts += [value for _, value in self._cookies]
+        texts += [part for name, value in self._headers if is_secret(name) for part in value.split()[1:]]
+        return Secrets(texts)
+
+    def query(self) -> Pairs:
+        """(name, value) of the query, secret ones masked."""
+        return [(name, MASK if is_secret(name) else value) for name, value in self._query]
+
+    def headers(self) -> Pairs:
+        """(name, value) of the headers, secret ones masked; of cookies the names are shown."""
+        shown = []
+        for name, value in self._headers:
+            if name == 'Cookie':
+                value = '; '.join(f'{cookie}={MASK}' for cookie, _ in self._cookies)
+            elif is_secret(name):
+                value = MASK
+            shown.append((name, value))
+        return shown
+
+
+def _all_of(ask: Callable[[], Any], otherwise: Any) -> Any:
+    """What the request says; a broken one may be the very error that is shown."""
+    try:
+        return ask()
+    except Exception:
+        return otherwise
+
+
+def _cookies(headers: Mapping[str, str]) -> Pairs:
+    from werkzeug.http import parse_cookie
+    return list(parse_cookie(headers.get('Cookie')).items(multi=True))

@@ -1,0 +1,139 @@
+"""An error as text: for the terminal of `spyce serve` and `spyce render`, and for copying from the error page."""
+from __future__ import annotations
+
+import io
+import logging
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from spyce.runtime.frames import Failure, Frame, Kind, examine, short_name
+
+Piece = tuple[str, str]
+"""Text and its style, in the words of rich; '' for plain."""
+
+LINKS = {'cause': 'It was caused by:', 'context': 'While this one was being handled:'}
+
+_CONTROLS = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')
+
+
+def error_text(chain: list[Failure], root: str) -> str:
+    """An error as plain text: the page's own line first, then the way to it, newest first, without the engine."""
+    return ''.join(text for text, _ in _pieces(chain, root))
+
+
+def _pieces(chain: list[Failure], root: str) -> Iterator[Piece]:
+    for failure in chain:
+        if failure.link:
+            yield f'\n{LINKS[failure.link]}\n', 'dim'
+        yield from _failure(failure, root, '')
+
+
+def _failure(failure: Failure, root: str, margin: str) -> Iterator[Piece]:
+    yield f'{margin}{failure.kind}', 'bold red'
+    yield (': ' if failure.message else '') + _printable(failure.message).replace('\n', f'\n{margin}') + '\n', 'bold'
+    own = failure.own
+    if own is not None:
+        yield from _frame(own, root, margin, around=2)
+    others = [frame for frame in reversed(failure.frames) if frame is not own and frame.kind is not Kind.ENGINE]
+    if others:
+        yield f'{margin}  The whole way, newest first:\n', 'dim'
+    for frame in others:
+        yield from _frame(frame, root, margin, around=0)
+    if failure.left_out:
+        yield f'{margin}  ({failure.left_out} calls in the middle are left out)\n', 'dim'
+    for number, member in enumerate(failure.members, 1):
+        yield f'{margin}  {number} of {len(failure.members)} in the group:\n', 'dim'
+        yield from _failure(member, root, f'{margin}    ')
+
+
+def _frame(frame: Frame, root: str, margin: str, around: int) -> Iterator[Piece]:
+    style = 'bold cyan' if frame.kind is Kind.PAGE else 'cyan' if frame.kind is Kind.SITE else 'dim'
+    yield f'{margin}  {short_name(frame.file, root)}:{frame.line}', style
+    yield f', in {frame.function}\n' if frame.function else '\n', ''
+    lines = frame.around(around)
+    width = len(str(lines[-1][0])) if lines else 0
+    for number, text in lines:
+        hit = number == frame.line
+        yield f'{margin}    {">" if hit else " "} {number:>{width}} | {_printable(text)}\n', '' if hit else 'dim'
+        if hit and frame.span is not None:
+            yield f'{margin}      {" " * width} | {caret_line(text, frame.span)}\n', 'bold red'
+
+
+def caret_line(text: str, span: tuple[int, int]) -> str:
+    """A line to be set below `text`, with carets below text[begin:end]."""
+    before = ''.join('\t' if char == '\t' else ' ' * _width(char) for char in text[:span[0]])
+    return before + '^' * max(sum(map(_width, text[span[0]:span[1]])), 1)
+
+
+def _width(char: str) -> int:
+    """Columns of a terminal that a character takes."""
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in 'WF' else 1
+
+
+def _printable(text: str) -> str:
+    """Without what would steer a terminal: the text of an error may be a visitor's."""
+    return _CONTROLS.sub(lambda match: repr(match.group())[1:-1], text)
+
+
+class ErrorFormatter(logging.Formatter):
+    """Formats log records as logging.Formatter does, but for errors of pages: these as error_text() shows them.
+
+    Other handlers of the same record are not touched: they have the standard traceback.  colours: whether to colour
+    them; needs rich.
+    """
+
+    def __init__(self, format: str, root: str = '', colours: bool = False) -> None:
+        super().__init__(format)
+        self._root = root
+        self._colours = colours
+
+    def format(self, record: logging.LogRecord) -> str:
+        # logging keeps the text of an exception in the record, for all handlers: theirs is the standard one.
+        kept, record.exc_text = record.exc_text, None
+        try:
+            return super().format(record)
+        finally:
+            record.exc_text = kept
+
+    def formatException(self, ei: Any) -> str:
+        exception = ei[1]
+        if exception is None:
+            return super().formatException(ei)
+        chain = examine(exception, self._root)
+        if not any(frame.kind is Kind.PAGE for failure in chain for frame in failure.frames):
+            return super().formatException(ei)
+        if not self._colours:
+            return error_text(chain, self._root).rstrip()
+        return _coloured(list(_pieces(chain, self._root))).rstrip()
+
+
+def _coloured(pieces: list[Piece]) -> str:
+    from rich.console import Console
+    from rich.text import Text
+    target = io.StringIO()
+    console = Console(file=target, force_terminal=True, soft_wrap=True, highlight=False, emoji=False, markup=False)
+    console.print(Text.assemble(*pieces), end='')
+    return target.getvalue()
+
+
+def _can_colour(stream: Any) -> bool:
+    try:
+        import rich  # noqa: F401
+    except ImportError:
+        return False
+    return bool(stream.isatty())
+
+
+def log_to_terminal(root: str, format: str) -> None:
+    """Let the log that goes to stderr show errors of pages as error_text() does.
+
+    root: folder of the site; format: of a record, as for logging.Formatter.
+    """
+    for handler in logging.getLogger().handlers:
+        if type(handler) is logging.StreamHandler and handler.stream is sys.stderr:
+            handler.setFormatter(ErrorFormatter(format, root, _can_colour(handler.stream)))
