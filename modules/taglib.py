@@ -5,7 +5,9 @@ from typing import Any
 
 from spyce.legacy.spyceModule import spyceModule
 from spyce.legacy.spyceTag import spyceTag, spyceTagLibrary
+from spyce.page import TagError
 from spyce.runtime.exceptions import SpyceError
+from spyce.runtime.taglibraries import check_attributes
 
 
 class taglib(spyceModule):
@@ -14,6 +16,7 @@ class taglib(spyceModule):
     def start(self) -> None:
         self._libraries: dict[str, spyceTagLibrary] = {}
         self._open: list[_OpenTag] = []
+        self._around: spyceTag | None = self._api.enclosing_tag  # the tag of a collection whose source this is
         self._outputs = 0
 
     def finish(self, theError: Any = None) -> None:
@@ -54,6 +57,29 @@ class taglib(spyceModule):
         library_class, _ = libraries.library_class(name, file, self._api.getFilename())
         library_class.getTagClass(tag).prepare(self._api, attributes)
 
+    def render(self, full_name: str, /, **attributes: Any) -> None:
+        """Run one tag without a body, here and now.
+
+        full_name: `prefix:name` of the config's globaltags, whatever the page itself has under this prefix;
+        attributes: values as Python has them. Raises SpyceError for an unknown tag or a wrong attribute.
+        """
+        prefix, library_class, tag_class = self._api.getServer().tag_libraries.global_tag(full_name)
+        try:
+            check_attributes(tag_class, f'<{full_name}>', attributes)
+        except TagError as error:
+            raise SpyceError(str(error)) from error
+        key = f'{prefix}:'  # no prefix of a page
+        if type(self._libraries.get(key)) is not library_class:
+            library = library_class(prefix)
+            library.start()
+            self._libraries[key] = library
+        opened = _OpenTag(tag_class(prefix, False, self.getTag(), {}, self), self._api.output)
+        self._open.append(opened)
+        try:
+            opened.run(attributes)
+        finally:
+            self.tagPop()
+
     # -- one use of a tag, in this order -------------------------------------------------------------------------
 
     def tagPush(self, prefix: str, name: str, paired: bool, handler_id: str = '') -> None:
@@ -62,8 +88,7 @@ class taglib(spyceModule):
             tag_class = self._libraries[prefix].getTagClass(name)
         except KeyError:
             raise SpyceError(f'there is no tag <{prefix}:{name}>: is its library loaded?') from None
-        parent = self._open[-1].tag if self._open else None
-        tag = tag_class(prefix, bool(paired), parent, {}, self)
+        tag = tag_class(prefix, bool(paired), self.getTag(), {}, self)
         tag._handler_id = handler_id
         self._open.append(_OpenTag(tag, self._api.output))
 
@@ -93,7 +118,7 @@ class taglib(spyceModule):
 
     def getTag(self) -> spyceTag | None:
         """The innermost tag that is open."""
-        return self._open[-1].tag if self._open else None
+        return self._open[-1].tag if self._open else self._around
 
     # -- output ------------------------------------------------------------------------------------------------
 
@@ -125,6 +150,18 @@ class _OpenTag:
         self._output = output
         self._depth = output.depth
         self._end_due = False
+
+    def run(self, attributes: dict[str, Any]) -> None:
+        """The whole use of a tag without a body."""
+        try:
+            if self.begin(attributes):
+                while self.body():
+                    pass
+            self.end()
+        except Exception as error:
+            if not self.tag.catches:
+                raise
+            self.catch(error)
 
     def begin(self, attributes: dict[str, Any]) -> bool:
         self.tag._attributes = attributes

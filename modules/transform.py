@@ -9,10 +9,7 @@ from urllib.parse import quote
 from spyce.modules.response import Filter
 
 from spyce.legacy.spyceModule import spyceModule
-from spyce.runtime.output import text
-
-LEVEL = 20
-"""The place of transforms in the chain of filters: before all others of the engine."""
+from spyce.runtime.output import PAGE_LEVEL, text
 
 Transform = Callable[..., Any]
 
@@ -82,7 +79,7 @@ class transform(spyceModule):
     def _installed(self) -> _TransformFilter:
         if self._filter is None:
             self._filter = _TransformFilter()
-            self._api.getModule('response').addFilter(LEVEL, self._filter)
+            self._api.getModule('response').addFilter(PAGE_LEVEL, self._filter)
         return self._filter
 
 

@@ -34,7 +34,8 @@ class TestWhereItComesFrom:
         assert (config.encoding, config.threads, config.processes) == ('utf-8', 8, 1)
         assert config.indexFiles == ['index.spy', 'index.html']
         assert config.www_handlers == {'spy': 'spyce', '/': 'directory', None: 'dump'}
-        assert config.globaltags == [('core', None, 'spy')]
+        assert config.globaltags == [('core', None, 'spy'), ('form', None, 'f'),
+                                      ('render', 'render.spi', 'render')]
         assert config.defaultparent == '/parent.spi'
         assert (config.max_body_bytes, config.max_file_bytes, config.max_fields) == (16 * 2**20, 16 * 2**20, 1000)
         assert (config.session_path, config.session_expire, config.session_store) == ('/', 86400, None)

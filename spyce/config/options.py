@@ -55,7 +55,8 @@ class Config:
 
     # Pages
     encoding: str = option('utf-8', checks.encoding)
-    globaltags: list[tuple[str, str | None, str]] = option(lambda: [('core', None, 'spy')], checks.globaltags)
+    globaltags: list[tuple[str, str | None, str]] = option(lambda: [
+        ('core', None, 'spy'), ('form', None, 'f'), ('render', 'render.spi', 'render')], checks.globaltags)
     defaultparent: str = option('/parent.spi', checks.text)
     errorhandler: Callable[..., object] = option(lambda: show_error, checks.function)
     pageerrortemplate: tuple[str, ...] = option(lambda: ('string', 'error', 'defaultErrorTemplate'),

@@ -11,7 +11,9 @@ from spyce.page.tree import (
     Expression,
     Init,
     LoadTags,
+    TagAttribute,
     TagClose,
+    TagHead,
     TagLibraryUse,
     TagOpen,
     Text,
@@ -21,7 +23,6 @@ from spyce.page.tree import (
 Ref = tuple[tuple[int, int], tuple[int, int], str, str]
 
 _INDENT = '    '
-_BODY = 2  # depth of the page's own code: class, then method
 
 
 class Writer:
@@ -120,18 +121,58 @@ class _Generator:
 
     def run(self) -> Writer:
         out, unit = self.out, self.unit
-        out.glue('class spyceImpl:', unit.start)
+        out.glue('class spyceImpl(*_spyceBases):' if unit.classes else 'class spyceImpl:', unit.start)
         out.enter()
         for line in unit.class_lines:
             out.code(line)
+        if unit.head:
+            self._tag_method(unit.head)
+            return out
         comma = [Mapped.at(', ', unit.start), unit.signature] if unit.signature.text else []
         out.mixed(Mapped.at('def spyceProcess(self', unit.start), *comma, Mapped.at('):', unit.start))
         out.enter()
         self._prologue()
-        for element in unit.elements:
+        self._body()
+        return out
+
+    def _body(self) -> None:
+        for element in self.unit.elements:
             self._element(element)
         self._flush()
-        return out
+
+    def _tag_method(self, head: TagHead) -> None:
+        """The method of a collection's tag: attributes are locals, exports go into a dict whichever way it ends."""
+        out = self.out
+        content = ', _content' if head.buffers else ''
+        self._block(f'def spyceProcess(self, _spyceAttributes, _spyceExports{content}):', head.offset)
+        self._prologue()
+        for attribute in head.attributes:
+            self._attribute(attribute)
+        if head.rest:
+            out.glue(f'{head.rest} = _spyceAttributes', head.offset)
+        if not head.exports:
+            self._body()
+            return
+        self._block('try:', head.offset)
+        self._body()
+        out.leave(head.offset)
+        self._block('finally:', head.offset)
+        for export in head.exports:
+            out.glue(f'try: _spyceExports[{export.name!r}] = {export.var}', export.offset)
+            out.glue('except NameError: pass', export.offset)
+        out.leave(head.offset)
+
+    def _attribute(self, attribute: TagAttribute) -> None:
+        name, default, at = attribute.name, attribute.default, attribute.offset
+        given = f'{name} = _spyceAttributes.pop({name.lower()!r}'
+        if default is None:
+            self.out.glue(f'{given})', at)
+        elif isinstance(default, str):
+            self.out.glue(f'{given}, {default!r})', at)
+        else:
+            closing = '\n)' if '#' in default.text else ')'
+            self.out.mixed(Mapped.at(f'{given}) if {name.lower()!r} in _spyceAttributes else (', at), default,
+                           Mapped.at(closing, default.offsets[-1]))
 
     def _prologue(self) -> None:
         out, unit = self.out, self.unit
@@ -237,7 +278,7 @@ class _Generator:
         out.enter()
         if tag.traits.loops:
             self._block('while True:', at)
-        if tag.traits.exports:
+        if tag.traits.exports and not tag.traits.exports_last:
             self._export(at)
         if not tag.paired:
             self._close_tag(tag.traits, at)
@@ -251,6 +292,8 @@ class _Generator:
             out.glue('taglib.tagBody()', at)
         out.leave(at)
         out.glue('taglib.tagEnd()', at)
+        if traits.exports_last:
+            self._export(at)
         if traits.catches:
             out.leave(at)
             out.glue('except Exception as _spyceError: taglib.tagCatch(_spyceError)', at)

@@ -14,7 +14,7 @@ from spyce.page.parser import Environment, Parser
 from spyce.page.positions import compile_text
 from spyce.page.scanner import checked
 from spyce.page.source import PageSource
-from spyce.page.tags import HandlerUse, TagLibraries
+from spyce.page.tags import ClassCode, HandlerUse, TagLibraries
 from spyce.page.tree import ModuleImport, TagLibraryUse, TagOpen, Unit
 
 
@@ -34,6 +34,7 @@ class CompiledPage:
     :param dependencies: absolute names of the files that it was made from besides its own.
     :param uses_tags: whether it needs the module `taglib`.
     :param handlers: the active handlers of its tags, by an id.
+    :param classes: code of its tags for its class: `code` finds the classes that they define as `_spyceBases`.
     """
 
     file: str
@@ -46,6 +47,7 @@ class CompiledPage:
     dependencies: tuple[str, ...]
     uses_tags: bool
     handlers: Mapping[str, HandlerUse]
+    classes: tuple[ClassCode, ...]
     lines: LineMap
 
     def locate(self, line: int) -> tuple[str, int]:
@@ -78,16 +80,20 @@ def compile_page(source: PageSource, *, signature: str = '', name: str = '', lib
         environment = Environment(book, libraries, read_include, name or os.path.basename(source.file))
         unit = Parser(environment, 0, parameters).parse(start, end)
         unit.prepares, unit.handlers = environment.prepares, environment.handlers
-        return _compile_unit(unit, book, source.file)
+        unit.classes = list(environment.classes)
+        return compile_unit(unit, book, source.file)
     except PlacedError as error:
         raise book.error(error.message, error.offset) from error.__cause__
     except RecursionError:
         raise book.error('code or tags are nested too deeply', start) from None
 
 
-def _compile_unit(unit: Unit, book: Book, file: str) -> CompiledPage:
+def compile_unit(unit: Unit, book: Book, file: str) -> CompiledPage:
+    """
+    :raises PlacedError: for what is wrong with its Python.
+    """
     compact(unit.elements, book)
-    lambdas = tuple(_compile_unit(each, book, file) for each in unit.lambdas)
+    lambdas = tuple(compile_unit(each, book, file) for each in unit.lambdas)
     writer = generate(unit, book)
     if any(isinstance(element, TagOpen) and element.traits.exports for element in unit.elements):
         writer = generate(unit, book, _export_names(writer, book, file))
@@ -98,7 +104,8 @@ def _compile_unit(unit: Unit, book: Book, file: str) -> CompiledPage:
     return CompiledPage(
         file=file, code=code, python=writer.text(), refs=writer.refs, imports=tuple(unit.imports),
         taglibs=tuple(unit.taglibs), lambdas=lambdas, dependencies=tuple(dependencies),
-        uses_tags=unit.uses_tags or bool(unit.prepares), handlers=unit.handlers, lines=book.line_map())
+        uses_tags=unit.uses_tags or bool(unit.prepares), handlers=unit.handlers,
+        classes=tuple(unit.classes), lines=book.line_map())
 
 
 def _export_names(writer: Writer, book: Book, file: str) -> dict[str, list[str]]:

@@ -3,12 +3,12 @@
 import keyword
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spyce.page.attributes import read_attributes
 from spyce.page.book import Mapped
 from spyce.page.compaction import MODES
-from spyce.page.errors import PlacedError
+from spyce.page.errors import PageSyntaxError, PlacedError
 from spyce.page.scanner import checked
 from spyce.page.tags import TagError
 from spyce.page.tree import Compact, Init, LoadTags, ModuleImport, Silent, TagLibraryUse
@@ -16,8 +16,11 @@ from spyce.page.tree import Compact, Init, LoadTags, ModuleImport, Silent, TagLi
 if TYPE_CHECKING:
     from spyce.page.parser import Parser
 
+RunDirective = Callable[[Any, 'Directive'], int | None]
+"""What a directive does, for the parser of the source where it stands; returns where to go on, if not behind it."""
+
 _MAX_INCLUDES = 1000
-_COLLECTION_ONLY = ('tagcollection', 'begin', 'attr', 'export', 'end')
+COLLECTION_ONLY = ('tagcollection', 'begin', 'attr', 'export', 'end')
 
 
 class Directive:
@@ -57,20 +60,20 @@ class Directive:
         return value
 
 
-def run_directive(parser: 'Parser', start: int, end: int, code: Mapped) -> None:
-    """Do what a directive says.
+def run_directive(parser: 'Parser', start: int, end: int, code: Mapped) -> int:
+    """Do what a directive says; returns where parsing goes on.
 
     :raises PlacedError: for an unknown directive (recorded case lex-unknown-directive) or a wrong attribute.
     """
     directive = Directive(start, end, code)
-    if directive.name in _COLLECTION_ONLY:
-        # Tag collections would be parsed from here.
+    run = parser.own_directives.get(directive.name) or _DIRECTIVES.get(directive.name)
+    if run is None and directive.name in COLLECTION_ONLY:
         raise PlacedError(f"directive '{directive.name}' belongs in a tag collection file, which pages load with "
                           '[[.taglib from=FILE]]', directive.at)
-    run = _DIRECTIVES.get(directive.name)
     if run is None:
         raise PlacedError(f"invalid spyce directive '{directive.name or code.text.strip()}'", directive.at)
-    run(parser, directive)
+    position = run(parser, directive)
+    return end if position is None else position
 
 
 def _compact(parser: 'Parser', directive: Directive) -> None:
@@ -116,8 +119,10 @@ def _taglib(parser: 'Parser', directive: Directive) -> None:
         info = libraries.load(name, file, prefix, parser.book.place(directive.start)[0])
     except TagError as error:
         raise PlacedError(str(error), directive.at) from error
+    except PageSyntaxError as error:
+        raise parser.loaded_here(error, directive.at) from error
     parser.prefixes[info.prefix] = info
-    use = TagLibraryUse(name, file, info.prefix)
+    use = TagLibraryUse(info.name, info.file, info.prefix)
     parser.unit.taglibs.append(use)
     parser.unit.dependencies += info.files
     parser.unit.uses_tags = True
@@ -148,5 +153,5 @@ def _include(parser: 'Parser', directive: Directive) -> None:
     parser.files.pop()
 
 
-_DIRECTIVES: dict[str, Callable[['Parser', Directive], None]] = {
+_DIRECTIVES: dict[str, RunDirective] = {
     'compact': _compact, 'import': _import, 'module': _import, 'taglib': _taglib, 'include': _include}

@@ -1,21 +1,32 @@
 """From source text to a tree: text, code, tags; directives are in directives.py."""
 
 import hashlib
+import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from spyce.page import lexer
 from spyce.page.attributes import Attribute, read_attributes
 from spyce.page.book import Book, Mapped
 from spyce.page.chunks import outdent
-from spyce.page.directives import run_directive
-from spyce.page.errors import PlacedError
+from spyce.page.directives import RunDirective, run_directive
+from spyce.page.errors import PageSyntaxError, PlacedError
 from spyce.page.lexer import Delimiter, mapped, next_delimiter, unescape
 from spyce.page.scanner import Brackets, Token, checked, scan
 from spyce.page.source import PageSource
 from spyce.page.statements import Close, split_statements
-from spyce.page.tags import EnclosingTag, HandlerUse, TagError, TagLibraries, TagLibraryInfo, TagTraits
+from spyce.page.tags import (
+    ClassCode,
+    EnclosingTag,
+    HandlerUse,
+    PageParts,
+    TagError,
+    TagLibraries,
+    TagLibraryInfo,
+    TagTraits,
+)
 from spyce.page.tree import (
     Code,
     Element,
@@ -57,6 +68,13 @@ class Environment:
     includes: int = 0
     prepares: list[Prepare] = field(default_factory=list)
     handlers: dict[str, HandlerUse] = field(default_factory=dict)
+    classes: dict[ClassCode, None] = field(default_factory=dict)  # as an ordered set
+
+    def add_parts(self, parts: PageParts, offset: int) -> None:
+        """Note what the tag at `offset` brings into the page."""
+        self.prepares += [replace(prepare, offset=offset) for prepare in parts.prepares]
+        self.handlers.update(parts.handlers)
+        self.classes.update(dict.fromkeys(parts.classes))
 
     def add_handlers(self, use: HandlerUse) -> str:
         """Note the handlers of a tag; returns their id.
@@ -73,6 +91,9 @@ class Environment:
 class Parser:
     """Parses one unit: a page, or the body of a lambda."""
 
+    own_directives: ClassVar[Mapping[str, RunDirective]] = {}
+    """Directives that only this kind of source has."""
+
     def __init__(self, environment: Environment, start: int, signature: Mapped, nesting: int = 0) -> None:
         self.environment = environment
         self.book = environment.book
@@ -83,6 +104,7 @@ class Parser:
         self.files: list[str] = []  # the files being included, outermost first
         self._open: list[Open] = []
         self._nesting = nesting
+        self.ended: int | None = None  # where a directive has ended the unit
 
     def parse(self, start: int, end: int) -> Unit:
         """Parse a whole page."""
@@ -113,7 +135,7 @@ class Parser:
 
     def _text(self, position: int, end: int) -> Delimiter | None:
         """Parse up to a `]]` that closes nothing here, or to the end."""
-        while True:
+        while self.ended is None:
             delimiter = next_delimiter(self.book.text, position, end)
             stop = delimiter.start if delimiter else end
             if stop > position:
@@ -121,6 +143,7 @@ class Parser:
             if delimiter is None or delimiter.kind == 'close':
                 return delimiter
             position = self._construct(delimiter, end)
+        return None
 
     def _construct(self, opened: Delimiter, end: int) -> int:
         """Parse what a delimiter opens; returns where it ends."""
@@ -150,7 +173,7 @@ class Parser:
             code = code.strip()
             self.add(Expression(opened.start, close, code, _is_call(code)))
         else:
-            run_directive(self, opened.start, close, code)
+            close = run_directive(self, opened.start, close, code)
         return close
 
     def _unexpected(self, delimiter: Delimiter) -> PlacedError:
@@ -283,18 +306,28 @@ class Parser:
             traits = info.check(name, written, paired, parents)
         except TagError as error:
             raise PlacedError(str(error), match.start()) from error
+        except PageSyntaxError as error:
+            raise self.loaded_here(error, match.start()) from error
         self.unit.uses_tags = True
         if self._initial.get(prefix) is info and prefix not in self.unit.initial:
             self.unit.initial[prefix] = TagLibraryUse(info.name, info.file, prefix)
             self.unit.dependencies += info.files
         python = {key: _attribute_code(key, value, traits) for key, value in values.items()}
         if traits.prepares:
-            use = TagLibraryUse(info.name, info.file, prefix)
+            # The whole file name: for a tag in a collection it is the page that calls prepare().
+            use = TagLibraryUse(info.name, info.files[0] if info.files else info.file, prefix)
             self.environment.prepares.append(Prepare(use, name, written, match.start()))
         handler_id = self.environment.add_handlers(traits.handlers) if traits.handlers else ''
+        self.environment.add_parts(traits.parts, match.start())
         if paired:
             self._push(Open(match.start(), f'{prefix}:{name}', traits, written))
         self.add(TagOpen(match.start(), end, prefix, name, paired, traits, python, handler_id))
+
+    def loaded_here(self, error: PageSyntaxError, offset: int) -> PageSyntaxError:
+        """An error in a tag collection, which also tells who loads it."""
+        file, line, _column = self.book.place(offset)
+        message = f'{error.message} (in a tag collection that {os.path.basename(file)}:{line} loads)'
+        return PageSyntaxError(message, error.file, error.line, error.column, error.text)
 
     def _close_tag(self, match: re.Match[str], end: int) -> None:
         name = f'{match.group(2)}:{match.group(3).lower()}'

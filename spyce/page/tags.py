@@ -1,8 +1,14 @@
 """How the compiler asks about active tags.  The tag runtime implements these protocols."""
 
+import types
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from spyce.page.book import LineMap
+
+if TYPE_CHECKING:
+    from spyce.page.tree import Prepare
 
 
 class TagError(Exception):
@@ -23,10 +29,33 @@ class HandlerUse(NamedTuple):
     by_get: bool = False
 
 
+class ClassCode(NamedTuple):
+    """Code for the class of a page that uses a tag.
+
+    :param file: where it comes from.
+    :param code: run among the names of the page, it defines the class `spyceImpl`, which becomes a base of the page's.
+    :param lines: from its line numbers to lines of files.
+    """
+
+    file: str
+    code: types.CodeType
+    lines: LineMap
+
+
+@dataclass(frozen=True)
+class PageParts:
+    """What a tag brings into the page that uses it: code for its class, and what stands in the tag's own source."""
+
+    classes: tuple[ClassCode, ...] = ()
+    handlers: Mapping[str, HandlerUse] = field(default_factory=dict)
+    prepares: 'tuple[Prepare, ...]' = ()
+
+
 @dataclass(frozen=True)
 class TagTraits:
     """What a tag asks of the code around it (manual, section on tag libraries: the attributes of a tag class).
 
+    :param exports: whether it sets names in the page before each run of its body; with `exports_last`, at its end.
     :param prepares: whether its prepare() is to be called before the handlers and the page run.
     :param handlers: its active handlers.
     :param evaluated: names of attributes that are always Python, such as `data`.
@@ -38,9 +67,11 @@ class TagTraits:
     catches: bool = False
     mustend: bool = False
     exports: bool = False
+    exports_last: bool = False
     prepares: bool = False
     handlers: HandlerUse | None = None
     evaluated: frozenset[str] = frozenset()
+    parts: PageParts = PageParts()
 
 
 class TagLibraryInfo(Protocol):
@@ -66,6 +97,7 @@ class TagLibraryInfo(Protocol):
         :param paired: whether it has a close tag.
         :param parents: the tags around it, outermost first.
         :raises TagError: for an unknown tag, a missing or unexpected attribute, a complaint of its syntax().
+        :raises PageSyntaxError: if the library is loaded now, and is a tag collection that is wrong.
         """
 
 
@@ -76,6 +108,7 @@ class TagLibraries(Protocol):
         """The library of a `[[.taglib]]` directive.
 
         :raises TagError: if there is none.
+        :raises PageSyntaxError: if it is a tag collection that is wrong.
         """
 
     def initial(self) -> Mapping[str, TagLibraryInfo]:

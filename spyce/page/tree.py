@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from spyce.page.book import Mapped
 from spyce.page.statements import Close, Line
-from spyce.page.tags import HandlerUse, TagTraits
+from spyce.page.tags import ClassCode, HandlerUse, TagTraits
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,45 @@ class TagClose(Element):
 
 
 @dataclass
+class TagAttribute:
+    """An attribute of a collection's tag: a local name of its code, and its default: Python, text, or none.
+
+    :param offset: of its directive, as for TagExport.
+    """
+
+    name: str
+    default: Mapped | str | None
+    offset: int
+
+
+@dataclass
+class TagExport:
+    """A local name of a tag's code, and the name that it gets in the page."""
+
+    var: str
+    name: str
+    offset: int
+
+
+@dataclass
+class TagHead:
+    """What the directives of a collection's tag say about it.
+
+    :param rest: the local name of a dict of all attributes that are not declared; None if there must be none.
+    """
+
+    name: str
+    offset: int
+    buffers: bool
+    singleton: bool
+    rest: str | None
+    attributes: list[TagAttribute] = field(default_factory=list)
+    exports: list[TagExport] = field(default_factory=list)
+
+
+@dataclass
 class Unit:
-    """A page, or the body of a lambda: what becomes one CompiledPage."""
+    """A page, the body of a lambda, or a tag of a collection: what becomes one CompiledPage."""
 
     start: int
     signature: Mapped
@@ -122,4 +159,6 @@ class Unit:
     lambdas: list['Unit'] = field(default_factory=list)
     prepares: list[Prepare] = field(default_factory=list)            # those of its lambdas too
     handlers: dict[str, HandlerUse] = field(default_factory=dict)    # id -> handlers; those of its lambdas too
+    classes: list[ClassCode] = field(default_factory=list)           # of its tags; those of its lambdas too
     uses_tags: bool = False
+    head: TagHead | None = None                                      # of a collection's tag

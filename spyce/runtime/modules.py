@@ -29,7 +29,7 @@ def load_module_class(server: spyceServer, name: str, file: str | None = None,
     """
     if file is None and is_standard(name):
         return getattr(importlib.import_module(f'spyce.modules.{name}'), name)  # type: ignore[no-any-return]
-    path = _find_file(server, file or name, rel_file)
+    path = find_file(server, file or name, rel_file)
     if path is None:
         where = f' (from {file})' if file else ''
         raise ModuleNotFound(f'cannot find a Spyce module {name!r}{where}: no such file beside the page or on the '
@@ -49,9 +49,10 @@ def is_standard(name: str) -> bool:
     return legacy.is_module_name(name)
 
 
-def _find_file(server: spyceServer, name: str, rel_file: str | None) -> str | None:
-    if not name.endswith('.py'):
-        name += '.py'
+def find_file(server: spyceServer, name: str, rel_file: str | None, ending: str = '.py') -> str | None:
+    """A file in the folder of `rel_file`, in one of config.path, or at the root, in this order (reference 6.4)."""
+    if not name.endswith(ending):
+        name += ending
     folders = [os.path.dirname(rel_file)] if rel_file else []
     for folder in [*folders, *server.config.path, server.config.root]:
         path = os.path.join(folder, name)

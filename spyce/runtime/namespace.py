@@ -8,6 +8,7 @@ from typing import Any
 
 from spyce import WRAPPER_LIMIT
 from spyce.page import CompiledPage
+from spyce.page.tags import ClassCode
 
 
 class Namespace:
@@ -15,9 +16,16 @@ class Namespace:
 
     def __init__(self, page: CompiledPage, base: dict[str, Any]) -> None:
         self.globals = dict(base)
+        if page.classes:
+            self.globals['_spyceBases'] = [self._tag_class(each) for each in reversed(page.classes)]
         exec(page.code, self.globals)
         self._clean = dict(self.globals)
         self._references = sys.getrefcount(self.globals)
+
+    def _tag_class(self, part: ClassCode) -> Any:
+        """A class that a tag brings: among the names of the page, as if it stood there."""
+        exec(part.code, self.globals)
+        return self.globals.pop('spyceImpl')
 
     def sweep(self) -> bool:
         """Forget what one execution put here (recorded case module-globals-swept).

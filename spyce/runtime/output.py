@@ -6,8 +6,13 @@ generated code tests before it takes the fast path.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
+
+
+PAGE_LEVEL = 20
+"""Filters here belong to the source that sets them: transforms."""
 
 
 class RawResponse(Protocol):
@@ -157,6 +162,18 @@ class Output:
         """Take a filter out of the chain; one that is not there is fine."""
         self._levels = [entry for entry in self._levels if entry[1] is not filter]
         self._link()
+
+    @contextlib.contextmanager
+    def without_filters_of_page(self) -> Iterator[None]:
+        """Set the filters at PAGE_LEVEL aside, while source runs that is not the page's own."""
+        aside = [entry for entry in self._levels if entry[0] == PAGE_LEVEL]
+        for _, filter in aside:
+            self.remove_filter(filter)
+        try:
+            yield
+        finally:
+            for level, filter in aside:
+                self.add_filter(level, filter)
 
     def clear_filters(self) -> None:
         """Remove all filters."""

@@ -5,13 +5,24 @@ import errno
 import os
 import sys
 import threading
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from spyce import legacy
-from spyce.page import CompiledPage, PageCache, PageSource, Signature, compile_page, decode_source, read_file
+from spyce.page import (
+    CompiledCollection,
+    CompiledPage,
+    PageCache,
+    PageSource,
+    Signature,
+    compile_collection,
+    compile_page,
+    decode_source,
+    read_file,
+)
 from spyce.runtime.context import living_servers, outside_of_pages, serving
 from spyce.runtime.exceptions import (
     HandlerError,
@@ -140,34 +151,63 @@ class spyceServer:
 
         return self.spyce_cache.get(('string', source, signature, beside), load)
 
+    def compile_collection(self, file: str) -> tuple[CompiledCollection, Files]:
+        """The tag collection in `file`, as the file is now, and the files that it was made from.
+
+        Raises OSError, PageSyntaxError.
+        """
+        text, stat = self._read(file)
+        files: Files = [(file, stat)]
+        compiled = compile_collection(PageSource(text, file), name=self._name_in_site(file),
+                                      libraries=self.tag_libraries, read_include=self._include_reader(file, file, files))
+        return compiled, self._with_dependencies(files, compiled.dependencies)
+
+    def part(self, compiled: CompiledPage, file: str) -> LoadedPage:
+        """Compiled source that is to run as a part of pages, beside `file`."""
+        return LoadedPage(compiled, file, self._names)
+
     def _read(self, file: str) -> tuple[str, Signature]:
         data, stat = read_file(file)
         return decode_source(data, self.config.encoding, file), stat
 
     def _compile(self, source: PageSource, signature: str, files: Files, beside: str = '') -> LoadedPage:
+        beside = beside or source.file
+        compiled = compile_page(source, signature=signature, name=self._name_in_site(beside),
+                                libraries=self.tag_libraries,
+                                read_include=self._include_reader(source.file, beside, files))
+        files[:] = self._with_dependencies(files, compiled.dependencies)
+        return LoadedPage(compiled, beside, self._names)
+
+    def _name_in_site(self, file: str) -> str:
+        return os.path.relpath(file, os.path.realpath(self.config.root))
+
+    def _include_reader(self, source_file: str, beside: str, files: Files) -> Callable[[str, str], PageSource]:
+        """How the compiler reads what `.include` names in a source that runs beside `beside`; adds to `files`."""
         def read_include(url: str, current_file: str) -> PageSource:
             try:
-                path = page_to_run(url, self.config.root, beside if current_file == source.file and beside
-                                   else current_file)
+                path = page_to_run(url, self.config.root, beside if current_file == source_file else current_file)
             except PathRefused as error:
                 raise PermissionError(errno.EACCES, str(error)) from error
             text, stat = self._read(path)
             files.append((path, stat))
             return PageSource(text, path)
 
-        name = os.path.relpath(beside or source.file, os.path.realpath(self.config.root))
-        compiled = compile_page(source, signature=signature, name=name, libraries=self.tag_libraries,
-                                read_include=read_include)
+        return read_include
+
+    @staticmethod
+    def _with_dependencies(files: Files, dependencies: Iterable[str]) -> Files:
         known = {file for file, _ in files}
-        files += [(file, Signature.of(os.stat(file))) for file in compiled.dependencies if file not in known]
-        return LoadedPage(compiled, beside or source.file, self._names)
+        return [*files, *((file, Signature.of(os.stat(file))) for file in dependencies if file not in known)]
 
     def _names(self, page: CompiledPage, file: str) -> dict[str, Any]:
         """The global names that every execution of a page finds; file: beside which it runs."""
         folder = os.path.dirname(file)
 
+        maps = {part.file: part.lines for part in page.classes}
+        maps[page.file] = page.lines
+
         def locate(frame_file: str, line: int) -> tuple[str, int]:
-            return page.locate(line) if frame_file == page.file else (frame_file, line)
+            return maps[frame_file].locate(line) if frame_file in maps else (frame_file, line)
 
         return {
             '__builtins__': self.site_imports.builtins_for(folder),

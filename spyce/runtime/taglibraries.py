@@ -5,17 +5,22 @@ import importlib
 import inspect
 import os
 import re
+import threading
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spyce.legacy.spyceTag import spyceTag, spyceTagLibrary
-from spyce.page.tags import EnclosingTag, HandlerUse, TagError, TagTraits
+from spyce.page import PageCache, PageSyntaxError
+from spyce.page.tags import EnclosingTag, HandlerUse, PageParts, TagError, TagTraits
 from spyce.runtime.exceptions import SpyceError
+from spyce.runtime.modules import ModuleNotFound, find_file
+from spyce.runtime.tagcollections import CollectionLibrary, CollectionTag, load_collection
 
 if TYPE_CHECKING:
     from spyce.runtime.server import spyceServer
 
-STANDARD = frozenset({'core'})
+STANDARD = frozenset({'core', 'form'})
 """The engine's own libraries, of spyce.tags; a file of a site does not replace them."""
 
 ALWAYS_EVALUATED = frozenset({'data'})
@@ -30,40 +35,134 @@ class ServerTagLibraries:
 
     def __init__(self, server: spyceServer) -> None:
         self._server = server
+        self._collections: PageCache[type[CollectionLibrary]] = PageCache(lambda: bool(server.config.check_mtime))
+        self._compiling: list[str] = []  # the files of collections, each one loaded by the one before
+        # One for all: collections load each other, in any order, so one lock for each could wait for one another.
+        self._lock = threading.RLock()
 
-    def initial(self) -> Mapping[str, TagLibrary]:
+    def initial(self) -> Mapping[str, GlobalLibrary]:
         """The libraries that every page has: prefix -> library, from the config's `globaltags`.
 
         Each entry there is (name, file or None, prefix).
         """
-        return {prefix: self.load(name, file, prefix, '') for name, file, prefix in self._server.config.globaltags}
+        return {prefix: GlobalLibrary(self, name, file, prefix)
+                for name, file, prefix in self._server.config.globaltags}
+
+    def global_tag(self, full_name: str) -> tuple[str, type[spyceTagLibrary], type[spyceTag]]:
+        """The tag `prefix:name` of `globaltags`: its prefix, its library, its class.
+
+        Raises SpyceError, PageSyntaxError.
+        """
+        prefix, _, tag = full_name.partition(':')
+        entry = next((entry for entry in reversed(self._server.config.globaltags) if entry[2] == prefix), None)
+        if entry is None:
+            raise SpyceError(f"there is no tag <{full_name}>: the config's globaltags has no library with the prefix "
+                             f'{prefix!r}')
+        library, _ = self.library_class(entry[0], entry[1], '')
+        try:
+            return prefix, library, library.getTagClass(tag.lower())
+        except KeyError:
+            raise SpyceError(f'there is no tag <{full_name}>: known: {_known(library)}') from None
 
     def load(self, name: str | None, file: str | None, prefix: str | None, page_file: str) -> TagLibrary:
         """The library of a taglib directive: `name` of its class, by default that of `file`; `file` relative to
-        `page_file` or in the config's path; `prefix`, by default the name.  Raises TagError."""
+        `page_file` or in the config's path; `prefix`, by default the name.
+
+        Raises TagError; PageSyntaxError for a tag collection that does not compile.
+        """
         try:
             library_class, found_name = self.library_class(name, file, page_file)
+        except (TagError, PageSyntaxError):
+            raise
         except SpyceError as error:
             raise TagError(f'tag library {name or file!r}: {error}') from error
         except Exception as error:  # whatever the file of the library raises when it runs
             raise TagError(f'tag library {name or file!r} cannot be loaded: {type(error).__name__}: {error}') from error
+        if issubclass(library_class, CollectionLibrary):
+            file = library_class.files[0]
         return TagLibrary(library_class, found_name, file, prefix or found_name)
 
     def library_class(self, name: str | None, file: str | None,
                       page_file: str) -> tuple[type[spyceTagLibrary], str]:
-        """The class of a library, and its name. Raises ModuleNotFound, or SpyceError if it is no library."""
-        if file is not None and file.endswith('.spi'):
-            raise SpyceError(f'{file} is a tag collection; only libraries written as Python classes can be loaded')
+        """The class of a library, and its name.
+
+        Raises ModuleNotFound, SpyceError if it is no library, and as a tag collection TagError and PageSyntaxError.
+        """
         if name is None:
             if file is None:
                 raise SpyceError('a taglib needs a name or a file: [[.taglib name=..]] or [[.taglib from=..]]')
             name = os.path.splitext(os.path.basename(file))[0]
         if name in STANDARD and file in (None, name, f'{name}.py'):
             return getattr(importlib.import_module(f'spyce.tags.{name}'), name), name
+        collection = self._find_collection(file or name, page_file)
+        if collection is not None:
+            return self._collection(collection), name
         library = self._server.loadModule(name, file, page_file or None)
         if not (isinstance(library, type) and issubclass(library, spyceTagLibrary)):
             raise SpyceError(f'{name!r} is not a tag library: its class must derive from spyceTagLibrary')
         return library, name
+
+    def _find_collection(self, file: str, page_file: str) -> str | None:
+        """The file of a tag collection; None if `file` means a Python file. Raises ModuleNotFound."""
+        extension = os.path.splitext(file)[1]
+        if extension == '.py' or (not extension and find_file(self._server, file, page_file, '.py')):
+            return None
+        path = find_file(self._server, file, page_file, '.spi')
+        if path is None and not os.path.dirname(file):
+            path = _standard_collection(file)
+        if path is None and extension:
+            raise ModuleNotFound(f"cannot find the tag collection {file!r} beside the page or on the config's path")
+        return path and os.path.realpath(path)
+
+    def _collection(self, path: str) -> type[CollectionLibrary]:
+        with self._lock:
+            if path in self._compiling:
+                raise TagError(f'{os.path.basename(path)} cannot use its own tags: tags of one collection cannot use '
+                               'each other, nor can two collections')
+            return self._collections.get(path, lambda: self._load_collection(path))
+
+    def _load_collection(self, path: str) -> tuple[type[CollectionLibrary], Any]:
+        self._compiling.append(path)
+        try:
+            return load_collection(self._server, path)
+        finally:
+            self._compiling.pop()
+
+
+def _standard_collection(file: str) -> str | None:
+    folder = str(importlib.import_module('spyce.tags').__path__[0])
+    path = os.path.join(folder, file if file.endswith('.spi') else f'{file}.spi')
+    return path if os.path.isfile(path) else None
+
+
+class GlobalLibrary:
+    """A library of `globaltags`, loaded when a page first uses a tag of it: a page pays for what it uses."""
+
+    def __init__(self, libraries: ServerTagLibraries, name: str, file: str | None, prefix: str) -> None:
+        self.prefix = prefix
+        self._libraries = libraries
+        self._entry = (name, file, prefix)
+
+    @cached_property
+    def _library(self) -> TagLibrary:
+        return self._libraries.load(*self._entry, '')
+
+    @property
+    def name(self) -> str:
+        return self._library.name
+
+    @property
+    def file(self) -> str | None:
+        return self._library.file
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return self._library.files
+
+    def check(self, tag: str, attributes: Mapping[str, str | None], paired: bool,
+              parents: Sequence[EnclosingTag]) -> TagTraits:
+        """As TagLibrary.check."""
+        return self._library.check(tag, attributes, paired, parents)
 
 
 class TagLibrary:
@@ -78,6 +177,8 @@ class TagLibrary:
     @property
     def files(self) -> tuple[str, ...]:
         """Files that the pages using the library depend on."""
+        if issubclass(self._library, CollectionLibrary):
+            return self._library.files
         path = getattr(self._library, '__file__', None)
         return (path,) if path else ()
 
@@ -89,19 +190,20 @@ class TagLibrary:
         Raises TagError, with the reason.
         """
         tag_class = self._tag_class(tag)
-        _check_attributes(tag_class, f'<{self.prefix}:{tag}>', attributes)
+        check_attributes(tag_class, f'<{self.prefix}:{tag}>', attributes)
         checked = self._check_syntax(tag_class, attributes, paired, parents)
         return TagTraits(
             buffer=bool(tag_class.buffer), conditional=bool(tag_class.conditional), loops=bool(tag_class.loops),
             catches=bool(tag_class.catches), mustend=bool(tag_class.mustend), exports=bool(tag_class.exports),
-            prepares=bool(tag_class.prepares), handlers=_handler_use(checked), evaluated=ALWAYS_EVALUATED)
+            exports_last=issubclass(tag_class, CollectionTag) and bool(tag_class.buffer),
+            prepares=bool(tag_class.prepares), handlers=_handler_use(checked), evaluated=ALWAYS_EVALUATED,
+            parts=_page_parts(tag_class))
 
     def _tag_class(self, tag: str) -> type[spyceTag]:
         try:
             return self._library.getTagClass(tag)
         except KeyError:
-            known = ', '.join(sorted(known.name for known in self._library.tags))
-            raise TagError(f'unknown tag <{self.prefix}:{tag}>; known: {known or "none"}') from None
+            raise TagError(f'unknown tag <{self.prefix}:{tag}>; known: {_known(self._library)}') from None
 
     def _check_syntax(self, tag_class: type[spyceTag], attributes: Mapping[str, str | None], paired: bool,
                       parents: Sequence[EnclosingTag]) -> spyceTag:
@@ -116,6 +218,17 @@ class TagLibrary:
         except Exception as error:
             raise TagError(f'syntax() of <{tag.getFullId()}> failed: {type(error).__name__}: {error}') from error
         return tag
+
+
+def _page_parts(tag_class: type[spyceTag]) -> PageParts:
+    """What a use of the tag brings into the page."""
+    if issubclass(tag_class, CollectionTag):
+        return tag_class.definition.parts
+    return PageParts()
+
+
+def _known(library: type[spyceTagLibrary]) -> str:
+    return ', '.join(sorted(tag.name for tag in library.tags)) or 'none'
 
 
 def _enclosing_tag(enclosing: EnclosingTag, parent: spyceTag | None) -> spyceTag:
@@ -138,8 +251,11 @@ def _handler_use(tag: spyceTag) -> HandlerUse | None:
     return HandlerUse(tuple(names), by_get=(method or '').lower() == 'get') if names else None
 
 
-def _check_attributes(tag_class: type[spyceTag], tag: str, attributes: Mapping[str, Any]) -> None:
-    """Compare the attributes with the parameters of begin() (recorded cases tag1-missing-attribute, ..-extra-..)."""
+def check_attributes(tag_class: type[spyceTag], tag: str, attributes: Mapping[str, Any]) -> None:
+    """Compare the attributes with the parameters of begin() (recorded cases tag1-missing-attribute, ..-extra-..).
+
+    tag: its name for the message. Raises TagError.
+    """
     parameters = list(inspect.signature(tag_class.begin).parameters.values())[1:]
     named = {parameter.name: parameter for parameter in parameters
              if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)}

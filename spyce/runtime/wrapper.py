@@ -1,8 +1,10 @@
 """One execution of one page. Its public methods are the `_api` of Spyce modules (reference 6.4)."""
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from spyce import MAX_STACK
@@ -29,8 +31,11 @@ class spyceWrapper:
     """
 
     def __init__(self, server: spyceServer, page: LoadedPage, request: Any, output: Output,
-                 inherited: dict[str, Any] | None = None) -> None:
-        """inherited: the modules of the page that runs this one as a part of itself, by their names there."""
+                 inherited: dict[str, Any] | None = None, instance: Any = None, tag: Any = None) -> None:
+        """inherited: the modules of the page that runs this one as a part of itself, by their names there.
+
+        instance: what `self` is in the code, by default an object of its own; tag: the active tag whose code it is.
+        """
         self.page = page
         self.output = output
         self.parent: tuple[str | None, dict[str, Any]] | None = None
@@ -40,7 +45,9 @@ class spyceWrapper:
         self._modules: dict[str, Any] = dict(inherited or {})
         self._started: list[tuple[str, Any]] = []  # by this execution: it finishes them
         self._namespace: Namespace | None = None
-        self._impl: Any = None
+        self.instance = instance
+        self.enclosing_tag = tag
+        self._process: Callable[..., Any] | None = None
         self._module_callbacks: list[Callback] = []
         self._response_callbacks: list[Callback] = []
         self._depth = output.depth
@@ -72,14 +79,17 @@ class spyceWrapper:
             self._start('taglib', 'taglib', None)
         if self.page.lambdas:
             self._start('spylambda', 'spylambda', None)
-        self._impl = names['spyceImpl']()
+        implementation = names['spyceImpl']
+        if self.instance is None:
+            self.instance = implementation()
+        self._process = MethodType(implementation.spyceProcess, self.instance)
 
     def spyceProcess(self, *args: Any, **kwargs: Any) -> Any:
         """Run the page. spyceDone ends it quietly; spyceRedirect and errors pass."""
-        if self._impl is None:
+        if self._process is None:
             raise SpyceError('spyceProcess() before spyceInit()')
         try:
-            return self._impl.spyceProcess(*args, **kwargs)
+            return self._process(*args, **kwargs)
         except spyceDone:
             return None
 
@@ -104,7 +114,7 @@ class spyceWrapper:
                 error = self._finish(self._started.pop()[1], error)
         finally:
             self.output.drop_captures(self._depth)
-            namespace, self._namespace, self._impl = self._namespace, None, None
+            namespace, self._namespace, self._process, self.instance = self._namespace, None, None, None
             if namespace is not None:
                 self._request._stack.pop()
                 self.page.check_in(namespace)
@@ -153,15 +163,28 @@ class spyceWrapper:
 
     def run_part(self, page: LoadedPage, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> None:
         """Run `page` here and now as a part of this page (include, lambda, error handler)."""
-        part = self.part(page)
+        with contextlib.suppress(spyceDone):
+            self._run_part(self.part(page), args, kwargs or {})
+
+    def run_tag(self, page: LoadedPage, tag: Any, *args: Any) -> None:
+        """Run the code of an active tag: `self` is that of the page, but neither its modules nor its transforms are.
+
+        spyceDone in it ends the page.
+        """
+        modules = {name: self._modules[name] for name in DEFAULT_MODULES}
+        part = spyceWrapper(self._server, page, self._request, self.output, modules, self.instance, tag)
+        with self.output.without_filters_of_page() if self.output.filters else contextlib.nullcontext():
+            self._run_part(part, args, {})
+
+    @staticmethod
+    def _run_part(part: spyceWrapper, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         error: spyceRuntimeException | None = None
         try:
             part.spyceInit()
-            part.spyceProcess(*args, **(kwargs or {}))
-        except spyceDone:
-            pass
+            assert part._process is not None
+            part._process(*args, **kwargs)
         except BaseException as failure:
-            if not isinstance(failure, spyceRedirect):
+            if not isinstance(failure, (spyceDone, spyceRedirect)):
                 error = spyceRuntimeException(failure)
             raise
         finally:

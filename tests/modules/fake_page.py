@@ -54,6 +54,7 @@ class FakePage:
         self.server = server or SimpleNamespace(globals={}, multiprocess=False)
         self.filename = filename
         self.parent: Any = None
+        self.enclosing_tag: Any = None
         self.globals: dict[str, Any] = {}
         self._modules: dict[str, Any] = {}
 

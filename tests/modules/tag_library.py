@@ -186,7 +186,8 @@ class Server(SimpleNamespace):
         self.module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.module)
         self.file = str(path)
-        self.config = SimpleNamespace(globaltags=[('core', None, 'spy')])
+        self.config = SimpleNamespace(globaltags=[('core', None, 'spy')], path=[], root=str(path.parent),
+                                      check_mtime=True)
         self.tag_libraries = ServerTagLibraries(self)  # type: ignore[arg-type]
 
     def loadModule(self, name: str, file: str | None = None, rel_file: str | None = None) -> Any:

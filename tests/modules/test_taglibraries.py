@@ -67,7 +67,7 @@ def test_what_a_library_is_called(server: Server) -> None:
 
 @pytest.mark.parametrize(('name', 'file', 'reason'), [
     ('missing', None, "cannot find 'missing'"), ('nolibrary', None, 'spyceTagLibrary'), (None, None, 'name or a file'),
-    (None, 'new.spi', 'tag collection'),
+    (None, 'new.spi', "cannot find the tag collection 'new.spi'"),
 ])
 def test_what_is_no_library(server: Server, name: str | None, file: str | None, reason: str) -> None:
     with pytest.raises(TagError, match=reason):
