@@ -1,0 +1,83 @@
+"""The tag library `form`, in every page under the prefix `f` (manual: form tags; reference 9)."""
+from __future__ import annotations
+
+from typing import Any
+
+from spyce.tags import fields
+from spyce.tags.core import attribute_text
+
+from spyce.legacy.spyceTag import TagSyntaxError, spyceTagLibrary, spyceTagPlus
+
+
+class tag_form(spyceTagPlus):
+    """`<f:form method="POST" action="URL">`: a form, which by default is sent to the page that it is in.
+
+    method: how it is sent, 'GET' or 'POST', set when its contents run.
+    """
+
+    name = 'form'
+    mustend = 1
+    method = 'POST'
+
+    def syntax(self) -> None:
+        self.syntaxPairOnly()
+        if self.getParent('form'):
+            raise TagSyntaxError(f'<{self.getFullId()}> stands within another one; HTML has no forms within forms')
+        method = self.getAttributes().get('method')
+        if method is not None and not method.startswith('='):
+            self._checked_method(method)
+
+    def begin(self, method: object = 'POST', action: object = None, **kwargs: Any) -> None:
+        self.method = self._checked_method(str(method or 'POST'))
+        if action is None:
+            path: str = self.getModule('request').uri_path()
+            action = '/' + path.lstrip('/\\')  # a path that begins with // would be another host
+        attributes = {'method': self.method, 'action': action, **kwargs}
+        self.getOut().write(f'<form{attribute_text(attributes)}>')
+        self._write_messages()
+
+    def end(self) -> None:
+        self.getOut().write('</form>')
+
+    def _checked_method(self, method: str) -> str:
+        if method.upper() not in ('GET', 'POST'):
+            raise TagSyntaxError(f'method of <{self.getFullId()}> must be GET or POST; it is {method!r}')
+        return method.upper()
+
+    def _write_messages(self) -> None:
+        """Write what was wrong with the fields when the form was sent."""
+
+
+class tag_submit(spyceTagPlus):
+    """`<f:submit value="..">`: a button that sends the form.
+
+    with: 'button', the only kind; 2.1 knew the attribute. handler: see the manual's chapter on active handlers; such
+    a button must stand within f:form, and has no name of its own.
+    """
+
+    name = 'submit'
+
+    def syntax(self) -> None:
+        self.syntaxSingleOnly()
+        self.syntaxValidSet('with', ['button'])
+        if 'handler' in self.getAttributes():
+            self.parentRequired('form')
+            if 'name' in self.getAttributes():
+                raise TagSyntaxError(f"<{self.getFullId()}> has its name from the handler: remove the attribute 'name'")
+
+    def begin(self, handler: str | None = None, **kwargs: Any) -> None:
+        kwargs.pop('with', None)
+        attributes = {'type': 'SUBMIT', **self._handler_attributes(), **kwargs}
+        self.getOut().write(f'<input{attribute_text(attributes)}>')
+
+    def _handler_attributes(self) -> dict[str, str]:
+        """Attributes of the button by which a request tells that it was pressed."""
+        return {}
+
+
+class form(spyceTagLibrary):
+    """The tags above, and the fields."""
+
+    tags = [tag_form, tag_submit, fields.tag_hidden, fields.tag_text, fields.tag_password, fields.tag_date,
+            fields.tag_textarea, fields.tag_radio, fields.tag_checkbox, fields.tag_radiolist, fields.tag_checkboxlist,
+            fields.tag_select, fields.tag_option]
