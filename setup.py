@@ -17,7 +17,7 @@ setup(
     long_description_content_type='text/plain',
     license='MIT',
     python_requires='>=3.10',
-    packages=['spyce', 'spyce.config', 'spyce.legacy', 'spyce.modules', 'spyce.page', 'spyce.runtime',
+    packages=['spyce', 'spyce.config', 'spyce.db', 'spyce.legacy', 'spyce.modules', 'spyce.page', 'spyce.runtime',
               'spyce.sessions', 'spyce.tags', 'spyce.web'],
     package_dir={'spyce': 'spyce', 'spyce.modules': 'modules', 'spyce.tags': 'tags'},
     package_data={'spyce': ['py.typed'], 'spyce.modules': ['*.spi'], 'spyce.tags': ['*.spi']},
@@ -29,6 +29,7 @@ setup(
     ],
     extras_require={
         'cli': ['rich>=13'],          # tables of `spyce sessions` at a terminal
+        'sql': ['sqlalchemy>=2'],     # spyce.db: tables of a database by name
         'workers': ['gunicorn>=22'],  # `spyce serve --workers N`: several processes, restarted when one dies
         'docs': [
             'furo>=2024.1',  # the theme of the manual: readable on a phone, light and dark
@@ -40,6 +41,7 @@ setup(
             'hypothesis>=6.100',  # arbitrary pages and requests
             'playwright>=1.40',   # the demonstration site in a real Chromium, if the machine has one
             'pytest>=8',
+            'sqlalchemy>=2',      # spyce.db is tested on SQLite
         ],
         'lint': [
             'mypy>=1.10',
