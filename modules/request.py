@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from spyce.legacy.spyceModule import spyceModule
+from spyce.login.request import request_login
 
 _URI_PARTS = {'scheme': 0, 'location': 1, 'path': 2, 'parameters': 3, 'query': 4, 'fragment': 5}
 
@@ -145,6 +146,12 @@ class request(spyceModule):
                 filter(self, params)
             self._params[source] = params
         return params
+
+    # -- login -------------------------------------------------------------------------------------------------
+
+    def login_id(self) -> Any:
+        """The id of who is logged in, as the validator gave it; None for nobody (manual: core tags, login)."""
+        return request_login(self._api).user()
 
     def __repr__(self) -> str:
         return f'{self.method()} {self.uri()}'

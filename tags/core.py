@@ -1,27 +1,14 @@
 """The tag library `core`, in every page under the prefix `spy` (manual: core tags)."""
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from spyce.tags.attributes import attribute_text
+from spyce.tags.login import tag_login, tag_login_required, tag_logout
+
 from spyce.legacy.spyceTag import spyceTag, spyceTagLibrary
-from spyce.runtime.exceptions import SpyceError
-
-_ATTRIBUTE_NAME = re.compile(r'[^\s"\'<>/=\x00-\x1f\x7f]+')
-
-
-def attribute_text(attributes: dict[str, Any]) -> str:
-    """Attributes as they stand in an HTML tag, each with a blank before it; None is an attribute without a value.
-
-    Raises SpyceError for a name that HTML cannot have.
-    """
-    for name in attributes:
-        if not _ATTRIBUTE_NAME.fullmatch(name):
-            raise SpyceError(f'{name!r} cannot be the name of an HTML attribute')
-    return ''.join(f' {name}' if value is None else f' {name}="{escape(str(value))}"'
-                   for name, value in attributes.items())
 
 
 class tag_parent(spyceTag):
@@ -80,6 +67,6 @@ class tag_table(spyceTag):
 
 
 class core(spyceTagLibrary):
-    """The tags above."""
+    """The tags above, and those of logins."""
 
-    tags = [tag_parent, tag_ul, tag_ol, tag_dl, tag_table]
+    tags = [tag_parent, tag_ul, tag_ol, tag_dl, tag_table, tag_login, tag_login_required, tag_logout]

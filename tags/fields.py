@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from html import escape, unescape
 from typing import Any
 
-from spyce.tags.core import attribute_text
+from spyce.tags.attributes import attribute_text
 from spyce.tags.dates import iso_date, strptime_format
 
 from spyce.legacy.spyceTag import spyceTagPlus

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 from spyce.tags import fields
-from spyce.tags.core import attribute_text
+from spyce.tags.attributes import attribute_text
 
 from spyce.legacy.spyceTag import TagSyntaxError, spyceTagLibrary, spyceTagPlus
 

@@ -56,6 +56,27 @@ def port(value: Any) -> int:
     return value
 
 
+def seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 10 ** 10:
+        raise ValueError('a positive number of seconds')
+    return float(value)
+
+
+def tag_name(value: Any) -> str:
+    """The name of a tag of globaltags."""
+    if not isinstance(value, str) or not all(part.strip() for part in value.partition(':')):
+        raise ValueError("a tag of globaltags with its prefix, such as 'render:login'")
+    return value
+
+
+def login_storage(value: Any) -> Any:
+    from spyce.login.storage import LoginStorage
+    if value is not None and not isinstance(value, LoginStorage):
+        raise ValueError('FileStorage(folder), SessionStorage(), or an object of a class derived from '
+                         'spyce.login.LoginStorage: those written for 2.1 kept tokens by user, and cannot be used')
+    return value
+
+
 def dictionary(value: Any) -> dict[Any, Any]:
     if not isinstance(value, dict):
         raise ValueError('a dictionary')

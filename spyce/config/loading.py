@@ -168,6 +168,8 @@ def _settings(names: Mapping[str, Any], where: str, base: str) -> dict[str, Any]
     for name, value in names.items():
         if name in OPTIONS:
             settings[name] = checked(name, _absolute(name, value, base), where)
+            if name == 'login_storage' and hasattr(value, 'settle_in'):
+                value.settle_in(base)
         elif name == 'session_store':
             settings[name] = checked_store(value, base, where)
         elif name in SESSION_OPTIONS:

@@ -13,7 +13,7 @@ from spyce.config.messages import ConfigError
 from spyce.config.sessions import SESSION_OPTIONS
 from spyce.config.sitefolder import private_folder
 from spyce.runtime.scheduler import Schedule
-from spyce.sessions.options import SessionOptions
+from spyce.sessions.options import DAY, SessionOptions
 
 if TYPE_CHECKING:
     from spyce.runtime.imports import SiteImports
@@ -91,9 +91,10 @@ class Config:
 
     # Login and forms
     login_defaultvalidator: Callable[..., Any] | None = option(None, checks.function)
-    login_storage: Any = option(None, checks.anything)
-    login_render: str = option('render:login', checks.text)
-    loginrequired_render: str = option('render:login_required', checks.text)
+    login_storage: Any = option(None, checks.login_storage)
+    login_remember: float = option(30 * DAY, checks.seconds)
+    login_render: str = option('render:login', checks.tag_name)
+    loginrequired_render: str = option('render:login_required', checks.tag_name)
     validation_render: str = option('render:validation', checks.text)
 
     # Not options

@@ -11,6 +11,9 @@ from typing import Any
 from spyce.config.loading import spyceconf_default
 from spyce.config.options import OPTIONS
 from spyce.config.sessions import SESSION_OPTIONS
+from spyce.login.files import FileStorage
+from spyce.login.storage import SessionStorage
+from spyce.login.validators import nevervalidator, testvalidator
 
 _COMPUTED = ('threads', 'max_file_bytes')  # follow other options unless the site sets them
 
@@ -19,11 +22,7 @@ SPYCE_HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 _OPTIONS = [name for name in (*OPTIONS, *SESSION_OPTIONS) if name not in _COMPUTED]
 
-__all__ = ['SPYCE_HOME', 'nevervalidator', 'os', 'sys', *_OPTIONS]
-
-
-def nevervalidator(login: str, password: str) -> None:
-    """A login validator that lets nobody in."""
+__all__ = ['FileStorage', 'SPYCE_HOME', 'SessionStorage', 'nevervalidator', 'os', 'sys', 'testvalidator', *_OPTIONS]
 
 
 def __getattr__(name: str) -> Any:

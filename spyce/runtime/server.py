@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from spyce import legacy
+from spyce.login.manager import LoginManager
+from spyce.login.storage import SessionStorage
 from spyce.page import (
     CompiledCollection,
     CompiledPage,
@@ -21,6 +23,7 @@ from spyce.page import (
     compile_collection,
     compile_page,
     decode_source,
+    is_collection,
     read_file,
 )
 from spyce.runtime.context import living_servers, outside_of_pages, serving
@@ -158,9 +161,17 @@ class spyceServer:
         """
         text, stat = self._read(file)
         files: Files = [(file, stat)]
+        reader = self._include_reader(file, file, files)
         compiled = compile_collection(PageSource(text, file), name=self._name_in_site(file),
-                                      libraries=self.tag_libraries, read_include=self._include_reader(file, file, files))
+                                      libraries=self.tag_libraries, read_include=reader)
         return compiled, self._with_dependencies(files, compiled.dependencies)
+
+    def is_collection(self, file: str) -> bool:
+        """Whether a file holds a tag collection. A file that cannot be read does not."""
+        try:
+            return is_collection(self._read(file)[0])
+        except OSError:
+            return False
 
     def part(self, compiled: CompiledPage, file: str) -> LoadedPage:
         """Compiled source that is to run as a part of pages, beside `file`."""
@@ -291,6 +302,13 @@ class spyceServer:
             raise SpyceError('session_store = MemoryStore(): several processes serve this site, and each would have '
                              'sessions of its own; use DbmStore(folder), or one process with threads')
         return self._session_manager
+
+    @cached_property
+    def logins(self) -> LoginManager:
+        """The logins of the site. Made when a page first asks for one."""
+        storage = self.config.login_storage
+        return LoginManager(SessionStorage(lambda: self.sessions) if storage is None else storage,
+                            self.config.sessions, self.config.login_remember, lambda: self._session_manager.clock())
 
     @cached_property
     def _session_manager(self) -> SessionManager:

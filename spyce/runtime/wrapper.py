@@ -39,6 +39,7 @@ class spyceWrapper:
         self.page = page
         self.output = output
         self.parent: tuple[str | None, dict[str, Any]] | None = None
+        self.handlers_blocked = False  # a login is required, and this visitor has none
         self._server = server
         self._request = request
         self._inherited = inherited

@@ -12,12 +12,12 @@ def session_cookie(options: SessionOptions, sessionid: str, *, path: str, expire
     path, expire (seconds): of the page or config; secure: whether the request came over https.
     """
     lasting = f'; Max-Age={max(1, int(expire))}' if options.session_cookie_persistent else ''
-    return f'{options.session_cookie_name}={sessionid}{lasting}{_attributes(options, path, secure)}'
+    return f'{options.session_cookie_name}={sessionid}{lasting}{cookie_attributes(options, path, secure)}'
 
 
 def expired_cookie(options: SessionOptions, *, path: str, secure: bool) -> str:
     """The value of the header that makes the browser forget its session id."""
-    return f'{options.session_cookie_name}=; Expires={_PAST}; Max-Age=0{_attributes(options, path, secure)}'
+    return f'{options.session_cookie_name}=; Expires={_PAST}; Max-Age=0{cookie_attributes(options, path, secure)}'
 
 
 def form_cookie_name(options: SessionOptions) -> str:
@@ -27,10 +27,11 @@ def form_cookie_name(options: SessionOptions) -> str:
 
 def form_cookie(options: SessionOptions, value: str, *, path: str, secure: bool) -> str:
     """The value of the header that gives the browser that cookie, which ends with the browser."""
-    return f'{form_cookie_name(options)}={value}{_attributes(options, path, secure)}'
+    return f'{form_cookie_name(options)}={value}{cookie_attributes(options, path, secure)}'
 
 
-def _attributes(options: SessionOptions, path: str, secure: bool) -> str:
+def cookie_attributes(options: SessionOptions, path: str, secure: bool) -> str:
+    """What follows name and value of every cookie of the engine, from the first semicolon on."""
     parts = ['', f'Path={path}']
     if options.session_cookie_domain:
         parts.append(f'Domain={options.session_cookie_domain}')

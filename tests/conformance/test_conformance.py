@@ -18,7 +18,6 @@ HERE = Path(__file__).parent
 
 LATER = {
     'active handlers': re.compile(r'<f:[^>]* handler='),
-    'login': re.compile(r'<spy:log'),
 }
 
 OVERRULED: dict[str, str] = {}

@@ -1,0 +1,22 @@
+"""Attributes of HTML tags, as tag libraries write them."""
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+from spyce.runtime.exceptions import SpyceError
+
+_ATTRIBUTE_NAME = re.compile(r'[^\s"\'<>/=\x00-\x1f\x7f]+')
+
+
+def attribute_text(attributes: dict[str, Any]) -> str:
+    """Attributes as they stand in an HTML tag, each with a blank before it; None is an attribute without a value.
+
+    Raises SpyceError for a name that HTML cannot have.
+    """
+    for name in attributes:
+        if not _ATTRIBUTE_NAME.fullmatch(name):
+            raise SpyceError(f'{name!r} cannot be the name of an HTML attribute')
+    return ''.join(f' {name}' if value is None else f' {name}="{escape(str(value))}"'
+                   for name, value in attributes.items())
