@@ -161,6 +161,11 @@ def test_a_page_without_form_tags_does_not_load_the_library(site: Site) -> None:
     assert site.render(used + '<f:text name=a />[[= repr(tags) ]]').endswith('prefixes: f')
 
 
+def test_the_library_can_have_another_prefix(render: Render) -> None:
+    assert render('[[.taglib name=form as=x]]<x:select name=s><x:option text=a /></x:select>') == \
+        '<select name="s" id="s"><option >a</option></select>'
+
+
 # -- what a field shows ------------------------------------------------------------------------------------------
 
 def shown(html: str) -> str | None:
