@@ -20,7 +20,8 @@ setup(
     packages=['spyce', 'spyce.config', 'spyce.db', 'spyce.legacy', 'spyce.modules', 'spyce.page', 'spyce.runtime',
               'spyce.sessions', 'spyce.tags', 'spyce.web'],
     package_dir={'spyce': 'spyce', 'spyce.modules': 'modules', 'spyce.tags': 'tags'},
-    package_data={'spyce': ['py.typed'], 'spyce.modules': ['*.spi'], 'spyce.tags': ['*.spi']},
+    package_data={'spyce': ['py.typed', 'project/*.txt', 'project/lib/*.txt'],  # what `spyce project` copies
+                  'spyce.modules': ['*.spi'], 'spyce.tags': ['*.spi']},
     install_requires=[
         'click>=8.1',      # the command line
         'filelock>=3.20.1',  # never follows a link at the lock file; createLock between processes, on every platform
