@@ -15,6 +15,7 @@ from wsgiref.util import setup_testing_defaults
 import click
 
 from spyce import __version__
+from spyce.newsite import project
 from spyce.operator import sessions
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname)s %(name)s: %(message)s')
 
 
+main.add_command(project)
 main.add_command(sessions)
 
 
