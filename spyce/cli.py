@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
+LOG_FORMAT = '%(asctime)s %(levelname)s %(name)s: %(message)s'
+
 
 def _config_option(command: Command) -> Command:
     text = 'Config file; by default spyceconf.py in ROOT, if it is there.'
@@ -45,7 +47,7 @@ def _clear_errors() -> Iterator[None]:
 @click.version_option(__version__, prog_name='spyce')
 def main() -> None:
     """Spyce: pages with Python in them, and sessions that lose nothing."""
-    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(levelname)s %(name)s: %(message)s')
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
 
 
 main.add_command(project)
@@ -59,17 +61,26 @@ main.add_command(sessions)
 @click.option('--port', type=click.IntRange(0, 65535), help='Port; 0 picks a free one.  [default: 8000]')
 @click.option('--threads', type=click.IntRange(1), help='Requests answered at once in a process.  [default: 8]')
 @click.option('--workers', type=click.IntRange(1), help='Processes; more than one needs gunicorn.  [default: 1]')
+@click.option('--dev', is_flag=True, help='For work on the site: full error pages; restart and refresh on changes.')
 def serve(root: str, config: str | None, host: str | None, port: int | None, threads: int | None,
-          workers: int | None) -> None:
+          workers: int | None, dev: bool) -> None:
     """Serve the pages below ROOT, by default the current folder."""
     from spyce.config import load_config
+    from spyce.runtime.errortext import log_to_terminal
+    from spyce.web.dev import serve_for_development
     from spyce.web.serve import listen, serve_with_processes, serve_with_threads
     from spyce.web.wsgi import app_for
     logging.getLogger('waitress').setLevel(logging.ERROR)
     os.environ['SPYCE_ENTRY'] = 'www'
     options: dict[str, Any] = {name: value for name, value in
                                [('threads', threads), ('processes', workers)] if value is not None}
+    log_to_terminal(root, LOG_FORMAT)
     with _clear_errors():
+        if dev:
+            if workers not in (None, 1):
+                raise click.UsageError('--dev serves with one process: leave --workers out')
+            serve_for_development(root, config, host, port, options, LOG_FORMAT)
+            return
         settings = load_config(root, config, options)
         with listen(host or settings.ipaddr or '127.0.0.1', settings.port if port is None else port) as listener:
             if settings.processes == 1:
@@ -89,8 +100,10 @@ def serve(root: str, config: str | None, host: str | None, port: int | None, thr
 @_config_option
 def render(page: str, query: str, cookie: str, headers: bool, root: str | None, config: str | None) -> None:
     """Run the file PAGE once and print what it gives. The exit status is 1 if that is an error page."""
+    from spyce.runtime.errortext import log_to_terminal
     file, root = _page_and_root(page, root)
     os.environ['SPYCE_ENTRY'] = 'cmd'
+    log_to_terminal(root, LOG_FORMAT)
     with _clear_errors():
         app = _make_app(root, config)
     status, header_list, body = _run(app, file, query, cookie)

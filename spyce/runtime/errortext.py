@@ -51,7 +51,8 @@ def _failure(failure: Failure, root: str, margin: str) -> Iterator[Piece]:
 
 def _frame(frame: Frame, root: str, margin: str, around: int) -> Iterator[Piece]:
     style = 'bold cyan' if frame.kind is Kind.PAGE else 'cyan' if frame.kind is Kind.SITE else 'dim'
-    yield f'{margin}  {short_name(frame.file, root)}:{frame.line}', style
+    # In the words of Python's own tracebacks: editors and terminals make links of them.
+    yield f'{margin}  File "{short_name(frame.file, root)}", line {frame.line}', style
     yield f', in {frame.function}\n' if frame.function else '\n', ''
     lines = frame.around(around)
     width = len(str(lines[-1][0])) if lines else 0

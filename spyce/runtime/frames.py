@@ -81,10 +81,10 @@ class Failure:
 
     @property
     def own(self) -> Frame | None:
-        """The frame to look at first: the innermost of a page, else of the site, else the innermost of all."""
-        for kinds in ((Kind.PAGE,), (Kind.SITE,), (Kind.LIBRARY, Kind.ENGINE)):
+        """The frame to look at first: the innermost of a page, else of the site, else of a library."""
+        for kind in (Kind.PAGE, Kind.SITE, Kind.LIBRARY):
             for frame in reversed(self.frames):
-                if frame.kind in kinds:
+                if frame.kind is kind:
                     return frame
         return None
 

@@ -6,9 +6,9 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from spyce.config import Config
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 GRACE = 30
 """Seconds that requests in flight get to finish after SIGTERM or SIGINT."""
+
+ARRIVAL = 0.2
+"""Seconds after SIGTERM or SIGINT that a connection gets to send its request, or the rest of it."""
 
 BACKLOG = 1024
 
@@ -52,11 +55,30 @@ def start_line(root: str, listener: socket.socket) -> str:
     return f'Serving {root} at http://{host}:{port}/'
 
 
-def serve_with_threads(app: Application, listener: socket.socket) -> None:
-    """Serve in this process with config.threads threads, until SIGTERM or SIGINT; then finish what has begun."""
+class Serves(Protocol):
+    """What serve_with_threads needs: a WSGI application that knows its configuration."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration of the site."""
+
+    def start_background(self) -> None:
+        """Run the scheduled tasks of the site in this process."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request."""
+
+
+def serve_with_threads(app: Serves, listener: socket.socket, *, threads: int | None = None,
+                       signals: Iterable[int] = (signal.SIGTERM, signal.SIGINT),
+                       before_finish: Callable[[], object] = lambda: None) -> None:
+    """Serve in this process until one of `signals`; then finish what has begun.
+
+    threads: requests answered at once, by default config.threads.  before_finish: called before that last wait.
+    """
     from waitress.server import TcpWSGIServer, create_server
     config = app.config
-    server = create_server(app, sockets=[listener], threads=config.threads, ident=None, backlog=BACKLOG,
+    server = create_server(app, sockets=[listener], threads=threads or config.threads, ident=None, backlog=BACKLOG,
                            # waitress stores a body before it asks us; so it has to refuse one that is too large
                            max_request_body_size=config.max_body_bytes,
                            clear_untrusted_proxy_headers=False)  # whom to trust is for trusted_proxies to say
@@ -69,18 +91,19 @@ def serve_with_threads(app: Application, listener: socket.socket) -> None:
         stopping.append(number)
         server.pull_trigger()
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in signals:
+        signal.signal(number, stop)
     print(start_line(config.root, listener), flush=True)
     app.start_background()
     _loop(server, until=lambda: bool(stopping))
+    before_finish()
     _finish(server)
 
 
-def _loop(server: Any, until: Callable[[], bool]) -> None:
+def _loop(server: Any, until: Callable[[], bool], timeout: float = 1) -> None:
+    """Answer requests. until: asked after each event, and every `timeout` seconds."""
     while not until():
-        server.asyncore.loop(timeout=server.adj.asyncore_loop_timeout, map=server._map, count=1,
-                             use_poll=server.adj.asyncore_use_poll)
+        server.asyncore.loop(timeout=timeout, map=server._map, count=1, use_poll=server.adj.asyncore_use_poll)
 
 
 def _finish(server: Any) -> None:
@@ -89,11 +112,14 @@ def _finish(server: Any) -> None:
     dispatcher.close(server)  # the listening socket only: the trigger has to go on waking the loop
     deadline = time.monotonic() + GRACE
 
-    def done() -> bool:
-        busy = any(channel.requests or channel.total_outbufs_len for channel in list(server.active_channels.values()))
-        return not busy or time.monotonic() > deadline
+    def is_busy(channel: Any) -> bool:
+        # A connection that was just accepted, whose request is still to be read, has a request that is here.
+        return bool(channel.requests or channel.total_outbufs_len or time.time() - channel.last_activity < ARRIVAL)
 
-    _loop(server, until=done)
+    def done() -> bool:
+        return not any(map(is_busy, list(server.active_channels.values()))) or time.monotonic() > deadline
+
+    _loop(server, until=done, timeout=ARRIVAL / 2)
     server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
     for channel in list(server._map.values()):
         channel.close()
