@@ -13,6 +13,14 @@ from spyce.runtime.paths import url_to_file
 T = TypeVar('T')
 
 
+def __getattr__(name: str) -> Any:
+    if name == 'ThreadedWriter':
+        # Not AttributeError: `from spyceUtil import ...` would drop its text.
+        raise ImportError('spyceUtil.ThreadedWriter is gone: print and sys.stdout write to the page of their thread by '
+                          'themselves, and stdout.push(), pop() and capture() of a page take what is printed')
+    raise AttributeError(f'module spyceUtil has no attribute {name!r}')
+
+
 def url2file(url: str, relativeto: str | None = None) -> str:
     """The real path of the file that a url of this site means.
 

@@ -1,7 +1,8 @@
 """Tasks of a site that run by the clock (manual: scheduler): registered by its config or its pages, run by one worker.
 
-A Schedule only knows what is due. A ScheduleRunner is the thread that runs it, in workers that serve; among several
-processes the one that holds the lock.
+A Schedule only knows what is due. A ScheduleRunner is the thread that runs it, in workers that serve. What the config
+registers every worker has: the one that holds the lock runs it. What a page registers is in its own worker alone, which
+runs it.
 """
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spyce.runtime.locks import Lock
 
@@ -19,17 +20,30 @@ log = logging.getLogger('spyce.scheduler')
 LONGEST_SLEEP = 30.0
 """Seconds after which a runner looks again: whether the clock was set, and whether the leading process has died."""
 
+DAY = 24 * 60 * 60.0
+
 Action = Callable[[], object]
 
 
 @dataclass(eq=False)
 class Task:
-    """Something to do at times. due: seconds since the epoch; following: the next time after a given one."""
+    """Something to do at times; the attributes are those of 2.1, and may be set.
 
-    action: Action
-    due: float
-    following: Callable[[float], float]
-    once: bool = False
+    callable: what to do.  nextrun: when, in seconds since the epoch.  interval: seconds from one time to the next; for
+    information only if the task belongs to a time of day.  last: whether the next time is the last one; the callable
+    may set it, too.  is_shared: whether every process of the site has this task, so that only one may run it.
+    """
+
+    callable: Action
+    nextrun: float
+    interval: float
+    last: bool
+    is_shared: bool = field(repr=False)
+    time_of_day: Callable[[float], float] | None = field(repr=False)  # the next time after a given one
+
+    def advance(self, now: float) -> None:
+        """Set the next time, after `now`."""
+        self.nextrun = now + self.interval if self.time_of_day is None else self.time_of_day(now)
 
 
 class Schedule:
@@ -41,23 +55,24 @@ class Schedule:
         self._paused = False
         self._changed = threading.Condition()
 
-    def every(self, interval: float, action: Action, once: bool = False) -> Task:
+    def every(self, interval: float, action: Action, once: bool = False, shared: bool = True) -> Task:
         """Do `action` every `interval` seconds, the first time after one interval. Raises ValueError."""
         if not interval > 0:
             raise ValueError(f'schedule: the interval is {interval!r} seconds, and must be more than 0')
-        return self._add(action, lambda now: now + interval, once)
+        return self._add(action, interval, None, once, shared)
 
-    def daily(self, hour: int, minute: int, action: Action, once: bool = False) -> Task:
+    def daily(self, hour: int, minute: int, action: Action, once: bool = False, shared: bool = True) -> Task:
         """Do `action` each day at that local time. Raises ValueError."""
         _check_time(hour, minute)
-        return self._add(action, lambda now: _next_time(now, hour, minute, None), once)
+        return self._add(action, DAY, lambda now: _next_time(now, hour, minute, None), once, shared)
 
-    def weekly(self, weekday: int, hour: int, minute: int, action: Action, once: bool = False) -> Task:
+    def weekly(self, weekday: int, hour: int, minute: int, action: Action, once: bool = False,
+               shared: bool = True) -> Task:
         """Do `action` each week, weekday 0 is Monday, at that local time. Raises ValueError."""
         _check_time(hour, minute)
         if weekday not in range(7):
             raise ValueError(f'schedule_weekly: the day is {weekday!r}, and must be 0 (Monday) to 6 (Sunday)')
-        return self._add(action, lambda now: _next_time(now, hour, minute, weekday), once)
+        return self._add(action, 7 * DAY, lambda now: _next_time(now, hour, minute, weekday), once, shared)
 
     def remove(self, task: Task) -> None:
         """Forget a task; one that is not there (any more) is fine."""
@@ -68,6 +83,11 @@ class Schedule:
     def is_empty(self) -> bool:
         """Whether there is no task."""
         return not self._tasks
+
+    def has_shared(self) -> bool:
+        """Whether there is a task that other processes of the site have, too."""
+        with self._changed:
+            return any(task.is_shared for task in self._tasks)
 
     def pause(self) -> None:
         """Run nothing until resume()."""
@@ -80,13 +100,20 @@ class Schedule:
             self._paused = False
             self._changed.notify_all()
 
-    def run_due(self) -> None:
-        """Run what is due, in order; an exception is logged, and the task keeps its next time."""
+    def run_due(self, shared: bool = True) -> None:
+        """Run what is due, in order; an exception is logged, and the task keeps its next time.
+
+        shared: whether this process is the one that runs the shared tasks; if not, they pass by.
+        """
         for task in self._take_due():
+            if task.is_shared and not shared:
+                continue
             try:
-                task.action()
+                task.callable()
             except Exception:
-                log.exception('a scheduled task has failed: %r', task.action)
+                log.exception('a scheduled task has failed: %r', task.callable)
+            if task.last:
+                self.remove(task)
 
     def wait(self, longest: float = LONGEST_SLEEP) -> None:
         """Return when something may be due, or the tasks have changed; after `longest` seconds at the latest."""
@@ -96,12 +123,14 @@ class Schedule:
     def _seconds_left(self) -> float:
         if self._paused or not self._tasks:
             return LONGEST_SLEEP
-        return max(0.0, min(task.due for task in self._tasks) - self._clock())
+        return max(0.0, min(task.nextrun for task in self._tasks) - self._clock())
 
-    def _add(self, action: Action, following: Callable[[float], float], once: bool) -> Task:
+    def _add(self, action: Action, interval: float, time_of_day: Callable[[float], float] | None, once: bool,
+             shared: bool) -> Task:
         if not callable(action):
             raise TypeError(f'a scheduled task must be something to call, not {type(action).__name__}')
-        task = Task(action, following(self._clock()), following, bool(once))
+        task = Task(action, 0, interval, bool(once), shared, time_of_day)
+        task.advance(self._clock())
         with self._changed:
             self._tasks.append(task)
             self._changed.notify_all()
@@ -112,43 +141,40 @@ class Schedule:
         with self._changed:
             if self._paused:
                 return []
-            due = sorted((task for task in self._tasks if task.due <= now), key=lambda task: task.due)
+            due = sorted((task for task in self._tasks if task.nextrun <= now), key=lambda task: task.nextrun)
             for task in due:
-                if task.once:
+                if task.last:
                     self._tasks.remove(task)
                 else:
-                    task.due = task.following(now)
+                    task.advance(now)
             return due
 
 
 class ScheduleRunner(threading.Thread):
-    """Runs a schedule until stop(), as long as this process holds `lock`."""
+    """Runs a schedule until stop(); its shared tasks as long as this process holds `lock`."""
 
     def __init__(self, schedule: Schedule, lock: Lock,
                  surroundings: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
-        """lock: which process runs the tasks; surroundings: made around each round, so that getServer() works."""
+        """lock: which process runs shared tasks; surroundings: made around each round, so that getServer() works."""
         super().__init__(name='spyce-scheduler', daemon=True)
         self._schedule = schedule
         self._lock = lock
         self._surroundings = surroundings
+        self._is_leader = False
         self._stopping = False
 
     def run(self) -> None:
         """The thread's work."""
-        while not self._stopping:
-            if not self._schedule.is_empty() and self._lock.acquire(False):
-                try:
-                    self._lead()
-                finally:
-                    self._lock.release()
-            else:
+        try:
+            while not self._stopping:
+                if not self._is_leader and self._schedule.has_shared():
+                    self._is_leader = bool(self._lock.acquire(False))
+                with self._surroundings():
+                    self._schedule.run_due(self._is_leader)
                 self._schedule.wait()
-
-    def _lead(self) -> None:
-        while not self._stopping:
-            with self._surroundings():
-                self._schedule.run_due()
-            self._schedule.wait()
+        finally:
+            if self._is_leader:
+                self._lock.release()
 
     def stop(self) -> None:
         """Run no further task."""

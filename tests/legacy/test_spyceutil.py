@@ -112,3 +112,9 @@ def test_try_for_a_while_gives_up() -> None:
     with pytest.raises(OSError, match='taken'):
         spyceUtil.tryForAwhile(attempt, tries=3, pause=0)
     assert len(calls) == 3
+
+
+def test_a_name_that_is_gone_names_what_took_its_place() -> None:
+    with pytest.raises(ImportError, match=r'ThreadedWriter is gone.*stdout\.push'):
+        from spyce.legacy.spyceUtil import ThreadedWriter  # noqa: F401
+    assert not hasattr(spyceUtil, 'never_was')

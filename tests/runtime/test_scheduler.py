@@ -99,6 +99,81 @@ def test_unscheduled_and_paused_tasks_do_not_run(clock, ran):
     assert ran == ['kept']
 
 
+def test_a_task_has_the_attributes_of_2_1(clock):
+    schedule = Schedule(clock)
+    task = schedule.every(60, print)
+    assert (task.callable, task.interval, task.nextrun, task.last) == (print, 60, clock.now + 60, False)
+    assert schedule.every(60, print, once=True).last
+    assert schedule.daily(9, 30, print).interval == 24 * 60 * 60
+    assert schedule.weekly(2, 9, 30, print).interval == 7 * 24 * 60 * 60
+
+
+def test_its_attributes_may_be_set(clock, ran):
+    schedule = Schedule(clock)
+    task = schedule.every(60, lambda: ran.append('x'))
+    task.nextrun = clock.now + 5
+    task.interval = 10
+    for _ in range(3):
+        clock.now += 5
+        schedule.run_due()
+    assert ran == ['x', 'x']
+
+
+def test_a_task_may_say_itself_that_it_is_over(clock, ran):
+    schedule = Schedule(clock)
+
+    def run() -> None:
+        ran.append('x')
+        task.last = len(ran) == 2
+
+    task = schedule.every(1, run)
+    for _ in range(5):
+        clock.now += 1
+        schedule.run_due()
+    assert ran == ['x', 'x']
+    assert schedule.is_empty()
+
+
+def test_shared_tasks_pass_by_a_process_that_does_not_lead(clock, ran):
+    schedule = Schedule(clock)
+    schedule.every(1, lambda: ran.append('shared'))
+    schedule.every(1, lambda: ran.append('own'), shared=False)
+    for leads in (False, False, True):
+        clock.now += 1
+        schedule.run_due(leads)
+    assert ran == ['own', 'own', 'shared', 'own']
+
+
+def test_a_process_that_does_not_lead_runs_its_own_tasks_and_sleeps_between_them():
+    class Taken:
+        asked = 0
+
+        def acquire(self, block: object = True) -> bool:
+            self.asked += 1
+            return False
+
+        def release(self) -> None:
+            raise AssertionError('it never had it')
+
+    lock, ran, schedule = Taken(), [], Schedule()
+    done = threading.Event()
+    schedule.every(0.02, lambda: ran.append('shared'))
+
+    def own() -> None:
+        ran.append('own')
+        if len(ran) == 5:
+            done.set()
+
+    schedule.every(0.02, own, shared=False)
+    runner = ScheduleRunner(schedule, lock)
+    runner.start()
+    assert done.wait(10)
+    runner.stop()
+    runner.join(10)
+    assert set(ran) == {'own'}
+    assert lock.asked < 50  # once a round, and not without end
+
+
 def test_a_failing_task_is_logged_and_hinders_no_other(clock, ran, caplog):
     schedule = Schedule(clock)
     schedule.every(1, lambda: 1 / 0)
