@@ -17,8 +17,8 @@ setup(
     long_description_content_type='text/plain',
     license='MIT',
     python_requires='>=3.10',
-    packages=['spyce', 'spyce.config', 'spyce.db', 'spyce.legacy', 'spyce.modules', 'spyce.page', 'spyce.runtime',
-              'spyce.sessions', 'spyce.tags', 'spyce.web'],
+    packages=['spyce', 'spyce.config', 'spyce.db', 'spyce.legacy', 'spyce.login', 'spyce.migrate', 'spyce.modules',
+              'spyce.page', 'spyce.runtime', 'spyce.sessions', 'spyce.tags', 'spyce.web'],
     package_dir={'spyce': 'spyce', 'spyce.modules': 'modules', 'spyce.tags': 'tags'},
     package_data={'spyce': ['py.typed', 'project/*.txt', 'project/lib/*.txt'],  # what `spyce project` copies
                   'spyce.modules': ['*.spi'], 'spyce.tags': ['*.spi']},
@@ -30,6 +30,7 @@ setup(
     ],
     extras_require={
         'cli': ['rich>=13'],          # tables of `spyce sessions` at a terminal
+        'migrate': ['fissix>=24.4'],  # `spyce migrate`: Python 2 to 3; the kept fork of lib2to3, which Python dropped
         'sql': ['sqlalchemy>=2'],     # spyce.db: tables of a database by name
         'workers': ['gunicorn>=22'],  # `spyce serve --workers N`: several processes, restarted when one dies
         'docs': [
@@ -38,6 +39,7 @@ setup(
             'sphinx>=7',     # `make docs`: the manual in HTML
         ],
         'test': [
+            'fissix>=24.4',       # they move a 2.1 site
             'gunicorn>=22',       # the tests serve with workers too
             'hypothesis>=6.100',  # arbitrary pages and requests
             'playwright>=1.40',   # the demonstration site in a real Chromium, if the machine has one

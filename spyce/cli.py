@@ -17,6 +17,7 @@ import click
 from spyce import __version__
 from spyce.newsite import project
 from spyce.operator import sessions
+from spyce.sitecommands import check, migrate
 
 if TYPE_CHECKING:
     from spyce.web.wsgi import Application
@@ -50,6 +51,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
 
 
+main.add_command(check)
+main.add_command(migrate)
 main.add_command(project)
 main.add_command(sessions)
 
@@ -122,17 +125,18 @@ def render(page: str, query: str, cookie: str, headers: bool, root: str | None, 
 @click.option('--root', metavar='FOLDER', help='Folder of the site, as for render.')
 @_config_option
 def compile_command(page: str, root: str | None, config: str | None) -> None:
-    """Print the Python that the file PAGE compiles to, or where it is wrong."""
+    """Print the Python that the file PAGE compiles to, a page or a tag collection, or where it is wrong."""
     from spyce.page import PageSyntaxError
     file, root = _page_and_root(page, root)
     with _clear_errors():
         app = _make_app(root, config)
     server: Any = app.server
     try:
-        loaded = server.load_page(file)
+        python = server.compile_collection(file)[0].python if server.is_collection(file) \
+            else server.load_page(file).compiled.python
     except PageSyntaxError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(loaded.compiled.python, nl=False)
+    click.echo(python, nl=False)
 
 
 @main.command()
