@@ -1,12 +1,15 @@
 """The module `taglib`: runs the active tags of a page; the code of a compiled page calls it (reference 9)."""
 from __future__ import annotations
 
+import builtins
+import contextlib
 from typing import Any
 
 from spyce.legacy.spyceModule import spyceModule
 from spyce.legacy.spyceTag import spyceTag, spyceTagLibrary
 from spyce.page import TagError
 from spyce.runtime.exceptions import SpyceError
+from spyce.runtime.modules import ModuleNotFound
 from spyce.runtime.taglibraries import check_attributes
 
 
@@ -91,6 +94,12 @@ class taglib(spyceModule):
         tag = tag_class(prefix, bool(paired), self.getTag(), {}, self)
         tag._handler_id = handler_id
         self._open.append(_OpenTag(tag, self._api.output))
+
+    def tagModule(self, name: str) -> None:
+        """Let attributes use the Spyce module `name`, unless the page has that name; none of that name is fine."""
+        if name not in self._api.getGlobals() and not hasattr(builtins, name):
+            with contextlib.suppress(ModuleNotFound):
+                self._api.setModule(name, self._api.getModule(name))
 
     def tagBegin(self, attributes: dict[str, Any]) -> bool:
         """Begin the tag with its evaluated attributes; whether its body is to run."""

@@ -52,6 +52,7 @@ class spyceTag:
         self._attributes: dict[str, Any] = dict(attributes or {})
         self._taglib = taglib
         self._handler_id = ''
+        self._anywhere = False  # in syntax(): there may be tags around that are not known
 
     # -- to override -------------------------------------------------------------------------------------------
 
@@ -143,9 +144,12 @@ class spyceTagPlus(spyceTag):
         return self._taglib._api.getModule(name)
 
     def parentRequired(self, name: str) -> Any:
-        """The nearest enclosing tag called so. Raises TagSyntaxError if there is none."""
+        """The nearest enclosing tag called so. Raises TagSyntaxError if there is none.
+
+        In syntax() of a tag that stands in a tag collection it can be None: the page may have the tag around it.
+        """
         parent = self.getParent(name)
-        if parent is None:
+        if parent is None and not self._anywhere:
             raise TagSyntaxError(f'<{self.getFullId()}> must stand within a <{self._prefix}:{name}> tag')
         return parent
 

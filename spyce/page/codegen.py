@@ -1,6 +1,7 @@
 """From a tree to Python text, every character of which knows the place in the page that it stands for."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 
 from spyce.page.book import Book, Mapped
 from spyce.page.statements import Close, Line
@@ -108,12 +109,14 @@ class Writer:
 
 
 class _Generator:
-    """Writes one unit.  `export_names`: the local names of the function around each exporting tag."""
+    """Writes one unit; the parameters are those of generate()."""
 
-    def __init__(self, unit: Unit, book: Book, export_names: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, unit: Unit, book: Book, export_names: Mapping[str, Sequence[str]],
+                 modules: Collection[str]) -> None:
         self.unit = unit
         self.out = Writer(book)
         self._export_names = export_names
+        self._modules = modules
         self._exports = 0
         self._text: list[str] = []         # static text not yet written
         self._text_at = 0
@@ -266,6 +269,8 @@ class _Generator:
         self._block('try:', at)
         if tag.traits.catches:
             self._block('try:', at)
+        for module in self._modules_in(tag):
+            out.glue(f'taglib.tagModule({module!r})', at)
         begin = [Mapped.at('if taglib.tagBegin({', at)]
         for number, (name, value) in enumerate(tag.attributes.items()):
             begin.append(Mapped.at(f'{", " if number else ""}{name!r}: ', at))
@@ -282,6 +287,11 @@ class _Generator:
             self._export(at)
         if not tag.paired:
             self._close_tag(tag.traits, at)
+
+    def _modules_in(self, tag: TagOpen) -> list[str]:
+        texts = [value.text for value in tag.attributes.values() if isinstance(value, Mapped)]
+        return [module for module in sorted(self._modules)
+                if any(re.search(rf'\b{module}\b', text) for text in texts)]
 
     def _close_tag(self, traits: TagTraits, at: int) -> None:
         out = self.out
@@ -316,9 +326,11 @@ class _Generator:
         self.out.enter()
 
 
-def generate(unit: Unit, book: Book, export_names: Mapping[str, Sequence[str]] | None = None) -> Writer:
+def generate(unit: Unit, book: Book, export_names: Mapping[str, Sequence[str]] | None = None,
+             modules: Collection[str] = ()) -> Writer:
     """The Python of a unit.
 
     :param export_names: for each `_spyceExportsN` the local names that may be exported.
+    :param modules: names in attributes of tags that are to be Spyce modules, if there are such.
     """
-    return _Generator(unit, book, export_names or {}).run()
+    return _Generator(unit, book, export_names or {}, modules).run()

@@ -20,7 +20,7 @@ from spyce.page.lexer import comment_end, next_delimiter
 from spyce.page.parser import Environment, Parser
 from spyce.page.scanner import checked
 from spyce.page.source import PageSource
-from spyce.page.tags import ClassCode, PageParts, TagLibraries
+from spyce.page.tags import ANYWHERE, ClassCode, PageParts, TagLibraries
 from spyce.page.tree import (
     Code,
     Compact,
@@ -79,7 +79,7 @@ class CompiledCollection:
 
 
 def is_collection(text: str) -> bool:
-    """Whether page source is a tag collection: whether `[[.tagcollection]]` comes first, but for blanks and comments."""
+    """Whether page source is a tag collection: `[[.tagcollection]]` comes first, but for blanks and comments."""
     position = text.find('\n') + 1 if text.startswith('#!') else 0
     while True:
         opened = next_delimiter(text, position, len(text))
@@ -131,6 +131,7 @@ class _TagParser(Parser):
         self.prefixes = dict(collection.prefixes)
         self._initial = dict(collection.prefixes)
         self.files = collection.files
+        self.around = (ANYWHERE,)
         self.head = self.unit.head = head
         self.unit.imports += collection.unit.imports
         self.unit.hoisted += collection.unit.hoisted
@@ -258,7 +259,8 @@ def _compile_tag(parser: _TagParser, book: Book, file: str) -> CompiledTag:
     page = compile_unit(unit, book, file)
     _check_exports(unit, book, file)
     own = (ClassCode(file, page.code, page.lines),) if unit.class_lines else ()
-    parts = PageParts((*own, *environment.classes), environment.handlers, tuple(environment.prepares))
+    handlers = {key: use if use.file else use._replace(file=file) for key, use in environment.handlers.items()}
+    parts = PageParts((*own, *environment.classes), handlers, tuple(environment.prepares))
     return CompiledTag(
         name=head.name, line=book.place(head.offset)[1], buffers=head.buffers, singleton=head.singleton,
         attributes={each.name.lower(): each.default is None for each in head.attributes},

@@ -1,9 +1,10 @@
 """compile_page: from source text to a CompiledPage."""
 
+import ast
 import os
 import symtable
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from spyce.page.book import Book, LineMap, Mapped
@@ -16,6 +17,8 @@ from spyce.page.scanner import checked
 from spyce.page.source import PageSource
 from spyce.page.tags import ClassCode, HandlerUse, TagLibraries
 from spyce.page.tree import ModuleImport, TagLibraryUse, TagOpen, Unit
+
+_ALWAYS_THERE = frozenset({'self', 'request', 'response', 'stdout', 'error'})
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,15 @@ def compile_unit(unit: Unit, book: Book, file: str) -> CompiledPage:
     compact(unit.elements, book)
     lambdas = tuple(compile_unit(each, book, file) for each in unit.lambdas)
     writer = generate(unit, book)
+    export_names: Mapping[str, Sequence[str]] = {}
     if any(isinstance(element, TagOpen) and element.traits.exports for element in unit.elements):
-        writer = generate(unit, book, _export_names(writer, book, file))
+        export_names = _export_names(writer, book, file)
+        writer = generate(unit, book, export_names)
     code = compile_text(writer, book, file)
+    modules = _module_names(unit) - _local_names(code)
+    if modules:
+        writer = generate(unit, book, export_names, modules)
+        code = compile_text(writer, book, file)
     dependencies = dict.fromkeys(os.path.abspath(name) for name in unit.dependencies)
     for each in lambdas:
         dependencies.update(dict.fromkeys(each.dependencies))
@@ -106,6 +115,38 @@ def compile_unit(unit: Unit, book: Book, file: str) -> CompiledPage:
         taglibs=tuple(unit.taglibs), lambdas=lambdas, dependencies=tuple(dependencies),
         uses_tags=unit.uses_tags or bool(unit.prepares), handlers=unit.handlers,
         classes=tuple(unit.classes), lines=book.line_map())
+
+
+def _module_names(unit: Unit) -> set[str]:
+    """The names in attributes of tags that may be those of Spyce modules: `mod` of `mod.x` (reference 9)."""
+    names: set[str] = set()
+    for element in unit.elements:
+        if isinstance(element, TagOpen):
+            for value in element.attributes.values():
+                if isinstance(value, Mapped):
+                    names |= _attribute_bases(value.text)
+    return names - _ALWAYS_THERE - {module.alias or module.name for module in unit.imports}
+
+
+def _attribute_bases(expression: str) -> set[str]:
+    """Each `name` of `name.attribute` in an expression."""
+    try:
+        tree = ast.parse(f'({expression}\n)', mode='eval')
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()  # compiling the page tells
+    return {node.value.id for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)}
+
+
+def _local_names(code: types.CodeType) -> set[str]:
+    """The local names of all functions in a page."""
+    names: set[str] = set()
+    codes = [code]
+    while codes:
+        code = codes.pop()
+        names.update(code.co_varnames, code.co_cellvars)
+        codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    return names
 
 
 def _export_names(writer: Writer, book: Book, file: str) -> dict[str, list[str]]:

@@ -104,6 +104,7 @@ class Parser:
         self.files: list[str] = []  # the files being included, outermost first
         self._open: list[Open] = []
         self._nesting = nesting
+        self.around: tuple[EnclosingTag, ...] = ()  # the tags around the unit
         self.ended: int | None = None  # where a directive has ended the unit
 
     def parse(self, start: int, end: int) -> Unit:
@@ -301,7 +302,8 @@ class Parser:
                   for attribute in attributes}
         info = self.prefixes[prefix]
         written = {key: value.text if value else None for key, value in values.items()}
-        parents = [EnclosingTag(opened.name, opened.attributes) for opened in self._open if opened.name]
+        parents = [*self.around]
+        parents += [EnclosingTag(opened.name, opened.attributes) for opened in self._open if opened.name]
         try:
             traits = info.check(name, written, paired, parents)
         except TagError as error:

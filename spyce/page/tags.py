@@ -22,11 +22,19 @@ class EnclosingTag(NamedTuple):
     attributes: Mapping[str, str | None]
 
 
+ANYWHERE = EnclosingTag('', {})
+"""The first of the tags around a tag of which not all are known: it stands in a collection."""
+
+
 class HandlerUse(NamedTuple):
-    """The active handlers of one tag, in the order of their calls, and whether its form is sent by GET."""
+    """The active handlers of one tag, in the order of their calls, and whether its form is sent by GET.
+
+    :param file: the tag collection where the tag stands, beside which modules are looked for; '' for the page itself.
+    """
 
     names: tuple[str, ...]
     by_get: bool = False
+    file: str = ''
 
 
 class ClassCode(NamedTuple):

@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-
 PAGE_LEVEL = 20
 """Filters here belong to the source that sets them: transforms."""
 

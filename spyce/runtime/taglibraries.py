@@ -1,18 +1,23 @@
 """Tag libraries as the compiler sees them: found through the server, each use of a tag checked (reference 9)."""
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import os
 import re
+import sys
+import textwrap
 import threading
+import tokenize
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spyce.legacy.spyceTag import spyceTag, spyceTagLibrary
 from spyce.page import PageCache, PageSyntaxError
-from spyce.page.tags import EnclosingTag, HandlerUse, PageParts, TagError, TagTraits
+from spyce.page.book import LineMap
+from spyce.page.tags import ANYWHERE, ClassCode, EnclosingTag, HandlerUse, PageParts, TagError, TagTraits
 from spyce.runtime.exceptions import SpyceError
 from spyce.runtime.modules import ModuleNotFound, find_file
 from spyce.runtime.tagcollections import CollectionLibrary, CollectionTag, load_collection
@@ -197,7 +202,16 @@ class TagLibrary:
             catches=bool(tag_class.catches), mustend=bool(tag_class.mustend), exports=bool(tag_class.exports),
             exports_last=issubclass(tag_class, CollectionTag) and bool(tag_class.buffer),
             prepares=bool(tag_class.prepares), handlers=_handler_use(checked), evaluated=ALWAYS_EVALUATED,
-            parts=_page_parts(tag_class))
+            parts=self._page_parts(checked))
+
+    def _page_parts(self, tag: spyceTag) -> PageParts:
+        """What a use of the tag brings into the page; tag: after its syntax()."""
+        if isinstance(tag, CollectionTag):
+            return tag.definition.parts
+        if not tag.classcode:
+            return PageParts()
+        file = sys.modules[type(tag).__module__].__file__ or ''
+        return PageParts((class_code(tag.classcode, f'<{tag.getFullId()}>', file),))
 
     def _tag_class(self, tag: str) -> type[spyceTag]:
         try:
@@ -209,8 +223,10 @@ class TagLibrary:
                       parents: Sequence[EnclosingTag]) -> spyceTag:
         parent: spyceTag | None = None
         for enclosing in parents:
-            parent = _enclosing_tag(enclosing, parent)
+            if enclosing is not ANYWHERE:
+                parent = _enclosing_tag(enclosing, parent)
         tag = tag_class(self.prefix, paired, parent, attributes)
+        tag._anywhere = ANYWHERE in parents
         try:
             tag.syntax()
         except SpyceError as error:
@@ -220,11 +236,36 @@ class TagLibrary:
         return tag
 
 
-def _page_parts(tag_class: type[spyceTag]) -> PageParts:
-    """What a use of the tag brings into the page."""
-    if issubclass(tag_class, CollectionTag):
-        return tag_class.definition.parts
-    return PageParts()
+def class_code(code: str, tag: str, file: str) -> ClassCode:
+    """The `classcode` of a tag class, as what becomes a base of the page's class.
+
+    tag: its name for messages; file: of the library, to which tracebacks point if the text is found there.
+    Raises TagError.
+    """
+    first_line = _line_of(code, file)
+    if first_line is None:
+        file, first_line = f'<classcode of {tag}>', 1
+    try:
+        body = ast.parse(textwrap.dedent(code)).body
+        tree = ast.parse('class spyceImpl: pass')
+        if body and isinstance(tree.body[0], ast.ClassDef):
+            tree.body[0].body = body
+        ast.increment_lineno(tree, first_line - 1)
+        return ClassCode(file, compile(tree, file, 'exec', dont_inherit=True), LineMap(((1, file, 1),)))
+    except (SyntaxError, ValueError) as error:
+        line = f', line {(error.lineno or 1) + first_line - 1}' if isinstance(error, SyntaxError) else ''
+        raise TagError(f'classcode of {tag} ({os.path.basename(file)}{line}): {error}') from error
+
+
+def _line_of(text: str, file: str) -> int | None:
+    """The line where a text begins in a Python file; None if it is not there as it is, or more than once."""
+    try:
+        with tokenize.open(file) as source:
+            content = source.read()
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return None
+    before, found, behind = content.partition(text)
+    return before.count('\n') + 1 if found and text not in behind else None
 
 
 def _known(library: type[spyceTagLibrary]) -> str:
@@ -256,15 +297,15 @@ def check_attributes(tag_class: type[spyceTag], tag: str, attributes: Mapping[st
 
     tag: its name for the message. Raises TagError.
     """
-    parameters = list(inspect.signature(tag_class.begin).parameters.values())[1:]
+    own, *parameters = inspect.signature(tag_class.begin).parameters.values()
     named = {parameter.name: parameter for parameter in parameters
              if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)}
     missing = [name for name, parameter in named.items()
                if parameter.default is parameter.empty and name not in attributes]
     if missing:
         raise TagError(f'{tag} lacks the attribute {", ".join(map(repr, missing))}')
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return
-    extra = [name for name in attributes if name not in named]
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    reserved = () if own.kind is own.POSITIONAL_ONLY else (own.name,)
+    extra = [name for name in attributes if name in reserved or not (takes_any or name in named)]
     if extra:
         raise TagError(f'{tag} has no attribute {", ".join(map(repr, extra))}; it takes: {", ".join(named) or "none"}')
