@@ -89,4 +89,7 @@ def _network(address: str) -> str:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return str(ip_network((parsed, IPV6_NETWORK), strict=False)) if parsed.version == 6 else address
+    if parsed.version == 4:
+        return address
+    mapped = parsed.ipv4_mapped  # how a server that listens for both writes an IPv4 address
+    return str(mapped or ip_network((parsed, IPV6_NETWORK), strict=False))

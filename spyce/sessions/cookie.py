@@ -30,6 +30,11 @@ def form_cookie(options: SessionOptions, value: str, *, path: str, secure: bool)
     return f'{form_cookie_name(options)}={value}{cookie_attributes(options, path, secure)}'
 
 
+def expired_form_cookie(options: SessionOptions, *, path: str, secure: bool) -> str:
+    """The value of the header that makes the browser forget it."""
+    return f'{form_cookie_name(options)}=; Expires={_PAST}; Max-Age=0{cookie_attributes(options, path, secure)}'
+
+
 def cookie_attributes(options: SessionOptions, path: str, secure: bool) -> str:
     """What follows name and value of every cookie of the engine, from the first semicolon on."""
     parts = ['', f'Path={path}']

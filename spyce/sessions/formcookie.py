@@ -7,7 +7,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Sequence
 
-from spyce.sessions.cookie import form_cookie, form_cookie_name
+from spyce.sessions.cookie import expired_form_cookie, form_cookie, form_cookie_name
 from spyce.sessions.ids import is_well_formed, new_id
 from spyce.sessions.options import SessionOptions
 
@@ -25,6 +25,7 @@ class FormCookie:
         name = form_cookie_name(options)
         self._sent = next((value for sent, value in cookies if sent == name and is_well_formed(value)), '')
         self._new = ''
+        self._forget = False
 
     def sent_secret(self) -> str | None:
         """The secret of the cookie that was sent, to check a token with."""
@@ -38,7 +39,9 @@ class FormCookie:
         return self.secret
 
     def renew(self) -> None:
-        """From now on another secret: the visitor logs in."""
+        """From now on another secret: the visitor logs in. The browser forgets the old one, or who has planted it
+        could go on with tokens made of it."""
+        self._forget = self._forget or bool(self._sent)
         self._sent = self._new = ''
         self.secret = None
 
@@ -48,8 +51,10 @@ class FormCookie:
         return bool(self._sent)
 
     def headers(self, path: str, secure: bool) -> list[tuple[str, str]]:
-        """The Set-Cookie for a new cookie."""
-        return [('Set-Cookie', form_cookie(self._options, self._new, path=path, secure=secure))] if self._new else []
+        """The Set-Cookie for a new cookie, or to forget the one sent."""
+        if self._new:
+            return [('Set-Cookie', form_cookie(self._options, self._new, path=path, secure=secure))]
+        return [('Set-Cookie', expired_form_cookie(self._options, path=path, secure=secure))] if self._forget else []
 
     def _secret_of(self, cookie: str) -> str:
         assert self._site_key is not None
