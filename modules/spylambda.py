@@ -23,7 +23,7 @@ class spylambda(spyceModule):
     def _compiled(self, page: LoadedPage, memoize: bool) -> Callable[..., None]:
         """The function for a lambda that was compiled with its page."""
         def call(*args: Any, **kwargs: Any) -> None:
-            self._api.run_part(page, args, kwargs)
+            self._api.run_lambda(page, args, kwargs)
 
         return self._memoized(call) if memoize else call
 

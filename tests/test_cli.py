@@ -78,6 +78,14 @@ class TestCompile:
         compile(done.stdout, 'page', 'exec')
         assert 'x = 1' in done.stdout
 
+    def test_the_tags_of_a_collection_are_printed(self, run, tmp_path):
+        write(tmp_path, 'tags.spi', '[[.tagcollection]][[.begin name=a]][[ x = 1 ]][[.end]][[.begin name=b]][[.end]]')
+        done = run('compile', 'tags.spi')
+        assert done.returncode == 0
+        compile(done.stdout, 'tags', 'exec')
+        assert 'x = 1' in done.stdout
+        assert '# <b>, line 1' in done.stdout
+
     def test_an_error_in_the_page_is_located(self, run, tmp_path):
         write(tmp_path, 'page.spy', 'one\n[[ x = ]]')
         done = run('compile', 'page.spy')

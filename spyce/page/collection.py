@@ -220,7 +220,10 @@ class _CollectionParser(Parser):
         if name in self.tags:
             line = self.book.place(self.tags[name].head.offset)[1]
             raise PlacedError(f"there is a tag '{name}' in line {line} already", directive.place('name'))
-        rest = _local_name(directive, 'kwattrs') if directive.get('kwattrs') is not None else None
+        rest = directive.get('kwattrs')
+        if rest is not None:
+            # In 2.1 only True worked, and meant this name.
+            rest = 'kwargs' if rest == 'True' else _local_name(directive, 'kwattrs')
         head = TagHead(name, directive.at, _flag(directive, 'buffers'), _flag(directive, 'singleton'), rest)
         tag = self.tags[name] = _TagParser(self, head)
         tag.add(Silent(directive.start, directive.end))

@@ -47,6 +47,7 @@ class spyceWrapper:
         self._started: list[tuple[str, Any]] = []  # by this execution: it finishes them
         self._namespace: Namespace | None = None
         self.instance = instance
+        self.page_instance = instance  # what `self` is in the tags that stand here
         self.enclosing_tag = tag
         self._process: Callable[..., Any] | None = None
         self._module_callbacks: list[Callback] = []
@@ -83,6 +84,8 @@ class spyceWrapper:
         implementation = names['spyceImpl']
         if self.instance is None:
             self.instance = implementation()
+        if self.page_instance is None:
+            self.page_instance = self.instance
         self._process = MethodType(implementation.spyceProcess, self.instance)
 
     def spyceProcess(self, *args: Any, **kwargs: Any) -> Any:
@@ -115,7 +118,8 @@ class spyceWrapper:
                 error = self._finish(self._started.pop()[1], error)
         finally:
             self.output.drop_captures(self._depth)
-            namespace, self._namespace, self._process, self.instance = self._namespace, None, None, None
+            namespace, self._namespace, self._process = self._namespace, None, None
+            self.instance = self.page_instance = None
             if namespace is not None:
                 self._request._stack.pop()
                 self.page.check_in(namespace)
@@ -167,13 +171,20 @@ class spyceWrapper:
         with contextlib.suppress(spyceDone):
             self._run_part(self.part(page), args, kwargs or {})
 
+    def run_lambda(self, page: LoadedPage, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Run a lambda of this page: as run_part, but to the tags in it `self` is that of the page."""
+        part = self.part(page)
+        part.page_instance = self.page_instance
+        with contextlib.suppress(spyceDone):
+            self._run_part(part, args, kwargs)
+
     def run_tag(self, page: LoadedPage, tag: Any, *args: Any) -> None:
         """Run the code of an active tag: `self` is that of the page, but neither its modules nor its transforms are.
 
         spyceDone in it ends the page.
         """
         modules = {name: self._modules[name] for name in DEFAULT_MODULES}
-        part = spyceWrapper(self._server, page, self._request, self.output, modules, self.instance, tag)
+        part = spyceWrapper(self._server, page, self._request, self.output, modules, self.page_instance, tag)
         with self.output.without_filters_of_page() if self.output.filters else contextlib.nullcontext():
             self._run_part(part, args, {})
 

@@ -77,6 +77,10 @@ def test_attributes_that_are_not_declared_are_a_dictionary() -> None:
     assert run(taking, **{'a': 1, 'class': 'k', 'data-x': None})[0] == "(1, [('class', 'k'), ('data-x', None)])"
 
 
+def test_kwattrs_true_means_the_name_that_2_1_gave() -> None:
+    assert run(tag('[[.begin name=t singleton=True kwattrs=True]][[= kwargs ]][[.end]]'), x=1)[0] == "{'x': 1}"
+
+
 def test_the_body_of_a_buffering_tag_is_content() -> None:
     assert run(tag('[[.begin name=t buffers=True]]<b>[[= _content ]]</b>[[.end]]'), 'x')[0] == '<b>x</b>'
 

@@ -117,6 +117,11 @@ class TestClassOfThePage:
                            '[[! def both(self): return self.mark * 2 ]][[.end]]')
         tags = '[[.taglib from=inner.spi as=i]]\n[[.begin name=o singleton=True]]<i:t/>[[.end]]'
         assert text(site, tags, '[[ self.mark = 4 ]]<c:o/>', **{'inner.spi': inner}) == '48'
+        both = collection('[[.begin name=t singleton=True]][[= self.mark ]][[= self.both() ]]'
+                          '[[! def both(self): return self.mark * 2 ]][[.end]]')
+        client = site({'g.spi': both, 'page.spy': '[[ self.mark = 4; f = [[spy: <g:t/>]] ]][[ f() ]]'},
+                      globaltags=[('g', 'g.spi', 'g')])
+        assert client.get('/page.spy').text.strip() == '48'
 
     def test_a_page_lends_its_class_to_one_request_at_a_time(self, site):
         tags = '[[.begin name=a singleton=True]][[! def set(self, n): self.n = n ]][[.end]]'
