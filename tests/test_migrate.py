@@ -17,6 +17,7 @@ from spyce.cli import main
 from spyce.migrate.pages import convert_page
 from spyce.migrate.site import Migration
 from spyce.testing import Client
+from tests.manual_examples import examples
 
 SITE = Path(__file__).parent / 'migrate_site'
 
@@ -336,3 +337,12 @@ class TestAnyPage:
         text = ''.join(parts)
         assert page(text) == text
         assert not convert_page(text, 'page.spy', likely=False, prefixes={'spy'}).is_python2
+
+
+def test_the_manual_shows_what_the_conversion_gives():
+    blocks = [(example.language, example.text) for example in examples('migrating')]
+    pairs = [(old, new) for (first, old), (second, new) in zip(blocks, blocks[1:], strict=False)
+             if (first, second) == ('text', 'spyce')]
+    assert pairs
+    for old, new in pairs:
+        assert page(old) == new
