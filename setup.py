@@ -33,6 +33,7 @@ setup(
         'migrate': ['fissix>=24.4'],  # `spyce migrate`: Python 2 to 3; the kept fork of lib2to3, which Python dropped
         'sql': ['sqlalchemy>=2'],     # spyce.db: tables of a database by name
         'workers': ['gunicorn>=22'],  # `spyce serve --workers N`: several processes, restarted when one dies
+        'highlight': ['pygments>=2.15'],  # pages in colour wherever Pygments is used
         'docs': [
             'furo>=2024.1',  # the theme of the manual: readable on a phone, light and dark
             'pygments>=2.15',  # colours of pages, by the lexer that is part of this package
@@ -42,6 +43,7 @@ setup(
             'fissix>=24.4',       # they move a 2.1 site
             'gunicorn>=22',       # the tests serve with workers too
             'hypothesis>=6.100',  # arbitrary pages and requests
+            'pygments>=2.15',     # the lexer for pages
             'playwright>=1.40',   # the demonstration site in a real Chromium, if the machine has one
             'pytest>=8',
             'sqlalchemy>=2',      # spyce.db is tested on SQLite
@@ -55,6 +57,7 @@ setup(
     },
     entry_points={
         'console_scripts': ['spyce = spyce.cli:main'],
+        'pygments.lexers': ['spyce = spyce.pygments_lexer:SpyceLexer'],  # of the extra highlight, and of the manual
         'pytest11': ['spyce = spyce.pytest_plugin'],  # the fixture spyce_client
     },
     classifiers=[

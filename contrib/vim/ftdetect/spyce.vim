@@ -1,0 +1,2 @@
+" Spyce pages, by their endings.
+autocmd BufRead,BufNewFile *.spy,*.spi setfiletype spyce
