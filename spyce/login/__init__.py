@@ -50,8 +50,9 @@ def end_all(login_id: User, keep: Any = None) -> int:
         from spyce.runtime.context import getServer
         return getServer().logins.end_all(login_id)
     page = _page(keep)
-    login = request_login(page)
-    return page.getServer().logins.end_all(login_id, login.token if login.user() is not None else '')  # type: ignore[no-any-return]
+    own = request_login(page)
+    ended: int = page.getServer().logins.end_all(login_id, own.token if own.user() is not None else '')
+    return ended
 
 
 def _page(api: Any) -> Any:

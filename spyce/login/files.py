@@ -36,7 +36,7 @@ class FileStorage(LoginStorage):
     """
 
     def __init__(self, dir: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
-        """dir: a folder that exists, used from the first login on; a relative one is relative to the config file.
+        """dir: a folder that exists; a relative one is relative to the config file.
         clock: seconds since 1970."""
         self.dir = os.fspath(dir)
         self.folder = ''
@@ -49,6 +49,9 @@ class FileStorage(LoginStorage):
 
     def __repr__(self) -> str:
         return f'FileStorage({self.dir!r})'
+
+    def check(self) -> None:
+        make_private_folder(self.folder)
 
     def load(self, name: str) -> str | None:
         content = self._read(self._path(name))

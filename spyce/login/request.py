@@ -83,12 +83,12 @@ class RequestLogin:
             self._cookie = login_cookie(self._options, found.token, secure=self._is_secure, seconds=found.seconds)
 
     def _send_headers(self) -> None:
-        present = {name.lower() for name, _ in self._response.headers}
+        present = [(name.lower(), value.lower()) for name, value in self._response.headers]
         if self._cookie:
             self._response.addHeader('Set-Cookie', self._cookie)
-        if 'cache-control' not in present:
+        if not any(name == 'cache-control' for name, _ in present):
             self._response.addHeader('Cache-Control', 'no-store')
-        if 'vary' not in present:
+        if not any(name == 'vary' and 'cookie' in value for name, value in present):
             self._response.addHeader('Vary', 'Cookie')
 
 

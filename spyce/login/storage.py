@@ -30,6 +30,9 @@ class LoginStorage(ABC):
     that a client could log in with.
     """
 
+    def check(self) -> None:  # noqa: B027  not every storage can tell
+        """Raise StoreError if the storage cannot be used; called when the server starts."""
+
     @abstractmethod
     def load(self, name: str) -> str | None:
         """The record of that name; None if there is none. One that has expired may be there or not."""

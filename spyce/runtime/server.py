@@ -82,6 +82,8 @@ class spyceServer:
         self._locks_guard = threading.Lock()
         if config.session_store is not None:
             self.sessions.check()
+        if config.login_storage is not None:
+            config.login_storage.check()
         living_servers.add(self)
 
     # -- what kind of server -----------------------------------------------------------------------------------

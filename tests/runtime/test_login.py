@@ -335,9 +335,17 @@ def test_without_a_cookie_no_store_is_touched(site, tmp_path):
     assert who(client) == 'None'
     assert client.get('/page.spy').status == 200
     assert before == {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
-    storage = FileStorage(tmp_path)
-    client = site(PAGES, login_storage=storage)
-    assert who(client) == 'None' and not (tmp_path / 'spyce-logins').exists()
+
+
+def test_pages_without_logins_need_no_place_for_them(site, tmp_path):
+    client = site(PAGES, login_storage=FileStorage(tmp_path))
+    assert who(client) == 'None' and client.get('/page.spy').status == 200
+    assert list((tmp_path / 'spyce-logins').iterdir()) == []
+
+
+def test_a_folder_that_is_missing_stops_the_start(site, tmp_path):
+    with pytest.raises(spyce.config.ConfigError, match='nosuch'):
+        site(PAGES, login_storage=FileStorage(tmp_path / 'nosuch'))
 
 
 def test_the_login_is_looked_up_once_a_request(site):
