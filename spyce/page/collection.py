@@ -201,10 +201,10 @@ class _CollectionParser(Parser):
         self._ends.pop()
 
     def add(self, element: Element) -> None:
-        if isinstance(element, (Text, Code, Expression, TagOpen)) \
-                and not (isinstance(element, Text) and element.text.isspace()):
+        text = element.text if isinstance(element, Text) else ''
+        if isinstance(element, (Text, Code, Expression, TagOpen)) and not text.isspace():
             # A text begins where the construct before it ends, not where something is to be seen.
-            blanks = len(element.text) - len(element.text.lstrip()) if isinstance(element, Text) else 0
+            blanks = len(text) - len(text.lstrip())
             raise PlacedError('this stands outside of a tag: in a tag collection text and code belong between '
                               '[[.begin name=..]] and [[.end]]', element.start + blanks)
         super().add(element)

@@ -112,12 +112,14 @@ class ServerTagLibraries:
         extension = os.path.splitext(file)[1]
         if extension == '.py' or (not extension and find_file(self._server, file, page_file, '.py')):
             return None
-        path = find_file(self._server, file, page_file, '.spi')
+        path = find_file(self._server, file, page_file, extension or '.spi')
         if path is None and not os.path.dirname(file):
             path = _standard_collection(file)
         if path is None and extension:
             raise ModuleNotFound(f"cannot find the tag collection {file!r} beside the page or on the config's path")
-        return path and os.path.realpath(path)
+        if path is None or os.path.isabs(file):  # a compiled page names it so, at each request
+            return path
+        return os.path.realpath(path)
 
     def _collection(self, path: str) -> type[CollectionLibrary]:
         with self._lock:

@@ -167,3 +167,52 @@ def test_a_library_that_fails_to_finish_does_not_stop_the_others(page: FakePage,
     with pytest.raises(ValueError, match='finish of the library'):
         page.getModule('taglib').finish()
     assert server.module.events == ['start', 'finish']
+
+
+# -- one tag, as options name it ----------------------------------------------------------------------------------
+
+@pytest.fixture
+def rendered(page: FakePage, server: Server) -> Callable[..., str]:
+    """rendered('name', attribute=..): what the tag prints, as a tag of the config's globaltags."""
+    server.config.globaltags.append(('tl', None, 'g'))
+
+    def rendered(name: str, **attributes: object) -> str:
+        before = len(page.printed())
+        page.getModule('taglib').render(f'g:{name}', **attributes)
+        return page.printed()[before:]
+    return rendered
+
+
+def test_render_makes_the_calls_of_a_tag_without_body(rendered: Callable[..., str]) -> None:
+    assert rendered('bold') == '<b></b>'
+    assert rendered('say', what=['=x'], times=2) == "['=x'];['=x'];"
+    assert rendered('rounds', n=3) == '()()()'
+    assert rendered('when', test=0) == ''
+    assert rendered('info') == "('g:info', 'g', False, False, {}, None)"
+
+
+def test_render_gives_an_error_to_a_tag_that_catches(rendered: Callable[..., str], page: FakePage) -> None:
+    page.output.push()
+    with pytest.raises(ValueError, match='begin'):
+        rendered('frame', broken=1)
+    assert rendered('careful', broken=1) == '!'
+    assert page.output.depth == 1
+
+
+def test_render_loads_a_library_once_beside_that_of_the_page(rendered: Callable[..., str], page: FakePage,
+                                                              server: Server) -> None:
+    rendered('bold')
+    rendered('bold')
+    assert server.module.events == ['start', 'start']
+    page.getModule('taglib').finish()
+    assert server.module.events == ['start', 'start', 'finish', 'finish']
+
+
+@pytest.mark.parametrize(('name', 'attributes', 'reason'), [
+    ('g:nosuch', {}, 'there is no tag <g:nosuch>: known: any, bold'), ('t:bold', {}, "with the prefix 't'"),
+    ('g:say', {}, "<g:say> lacks the attribute 'what'"), ('g:bold', {'x': 1}, "no attribute 'x'"),
+])
+def test_render_refuses_what_is_wrong(rendered: Callable[..., str], page: FakePage, name: str,
+                                      attributes: dict[str, object], reason: str) -> None:
+    with pytest.raises(SpyceError, match=reason):
+        page.getModule('taglib').render(name, **attributes)
