@@ -106,8 +106,9 @@ class _Writer:
                 continue
             if engine:
                 calls = 'a call' if len(engine) == 1 else f'{len(engine)} calls'
+                place = "Python's import" if all('importlib' in each.file for each in engine) else 'Spyce'
                 inside = ''.join(f'<li>{self._place(each)}</li>' for each in engine)
-                parts.append(f'<details class="engine"><summary>{calls} within Spyce</summary><ul>{inside}</ul>'
+                parts.append(f'<details class="engine"><summary>{calls} within {place}</summary><ul>{inside}</ul>'
                              '</details>')
                 engine = []
             if frame is own and frame is not None:
@@ -141,7 +142,7 @@ class _Writer:
     def _values(self, frame: Frame) -> str:
         rows: list[tuple[str, str]] = []
         for name, value in frame.names.items():
-            if name.startswith(('_spyce', '__')) or isinstance(value, _NO_VALUES) or \
+            if name.startswith(('_spyce', '__')) or issubclass(type(value), _NO_VALUES) or \
                     (name == 'self' and frame.kind is Kind.PAGE and type(value).__name__ == 'spyceImpl'):
                 continue
             if len(rows) == _MAX_NAMES:

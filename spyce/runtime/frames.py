@@ -12,6 +12,7 @@ from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from spyce.page import PageSyntaxError
+from spyce.runtime.exceptions import SpyceError
 from spyce.runtime.imports import PREFIX
 
 MAX_CHAIN = 10
@@ -20,11 +21,12 @@ MAX_FRAMES = 60
 """Of one exception; those in the middle of a deeper one (endless recursion) are left out."""
 
 _SITE_NAMES = (PREFIX, 'spyceConfig')
+_MACHINERY = ('spyce', 'importlib')
 _LIBRARIES = ('site-packages', 'dist-packages')
 
 
 class Kind(Enum):
-    """Whose code a frame runs."""
+    """Whose code a frame runs. ENGINE: Spyce, Python's import, and what hides itself with `__traceback_hide__`."""
 
     PAGE = 'page'
     SITE = 'site'
@@ -167,7 +169,8 @@ def _frame(trace: TracebackType, root: str) -> Frame:
 def _kind(frame: FrameType, root: str) -> Kind:
     module = str(frame.f_globals.get('__name__', ''))
     file = frame.f_code.co_filename
-    if module == 'spyce' or module.startswith('spyce.') or '__traceback_hide__' in frame.f_locals:
+    if module.partition('.')[0] in _MACHINERY or file.startswith('<frozen importlib') or \
+            '__traceback_hide__' in frame.f_locals:
         return Kind.ENGINE
     if '_spyceLocate' in frame.f_globals:
         return Kind.PAGE
@@ -197,7 +200,7 @@ def _characters(text: str, bytes_before: int) -> int:
 def _places(exception: BaseException) -> list[Frame]:
     """Places that an exception names and that no code has run at: a line that cannot be compiled, a directive."""
     places = []
-    if hasattr(exception, 'place'):  # where the page asks for what is missing
+    if isinstance(exception, SpyceError) and hasattr(exception, 'place'):  # where the page asks for what is missing
         places.append(Frame(Kind.PAGE, *exception.place))
     if isinstance(exception, SyntaxError) and exception.filename:
         kind = Kind.PAGE if isinstance(exception, PageSyntaxError) else Kind.SITE

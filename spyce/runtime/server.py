@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 import threading
@@ -53,6 +54,8 @@ from spyce.web.static import content_type
 
 if TYPE_CHECKING:
     from spyce.config import Config
+
+log = logging.getLogger('spyce.page')
 
 Files = list[tuple[str, Signature]]
 
@@ -281,7 +284,11 @@ class spyceServer:
             return self.short_error_page(500)
         from spyce.runtime.errorpage import full_error_page
         with outside_of_pages():  # it looks at the site's values, and what these print is no part of it
-            return full_error_page(failure, self.config.root, request)
+            try:
+                return full_error_page(failure, self.config.root, request)
+            except Exception:  # they can do anything
+                log.exception('the error page cannot be made')
+                return self.short_error_page(500)
 
     # -- tasks ---------------------------------------------------------------------------------------------------
 

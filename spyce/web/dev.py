@@ -18,7 +18,6 @@ import socket
 import subprocess
 import sys
 import threading
-import traceback
 import warnings
 from collections.abc import Iterable
 from types import FrameType
@@ -192,11 +191,12 @@ class _BrokenSite:
     def __init__(self, root: str, config: str | None, error: Exception) -> None:
         self.config = load_config(root, {}, _OPTIONS)
         self.config.file = config or os.path.join(root, 'spyceconf.py')
-        # A ConfigError tells line and reason in one line; its cause knows the source as well.
-        self._reason = error.__cause__ if isinstance(error, ConfigError) and error.__cause__ is not None else error
-        text = error_text(examine(self._reason, root), root) if self._reason is not error else \
-            str(error) if isinstance(error, ConfigError) else ''.join(traceback.format_exception(error))
-        log.error('the site cannot start: it is started again when a file has changed\n%s', text.rstrip())
+        # A ConfigError tells where it is in one line; if it has a cause, that knows the source as well.
+        self._reason: BaseException = error
+        if isinstance(error, ConfigError):
+            self._reason = error.__cause__ or error.with_traceback(None)
+        log.error('the site cannot start: it is started again when a file has changed\n%s',
+                  error_text(examine(self._reason, root), root).rstrip())
 
     def start_background(self) -> None:
         """Nothing is to be done."""

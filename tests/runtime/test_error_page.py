@@ -176,6 +176,12 @@ except KeyError:
         assert 'its text cannot be had: str() raised ZeroDivisionError' in shown(client)
 
 
+    def test_an_error_whose_page_cannot_be_made_is_an_error_still(self, site, monkeypatch):
+        monkeypatch.setattr('spyce.runtime.errorpage.examine', lambda *_: 1 / 0)
+        answer = site({'page.spy': '[[= x ]]'}, debug=True).get('/page.spy')
+        assert answer.status == 500 and 'Server error' in answer.text
+
+
 class TestSecrets:
     def test_values_with_secret_names_are_masked_wherever_they_stand(self, site):
         client = site({'page.spy': """[[
