@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from spyce.login.record import User
+from spyce.sessions.ids import LOGIN_PREFIX
 from spyce.sessions.users import index_text
 from spyce.sessions.values import pack, unpack
 
@@ -101,7 +102,7 @@ class SessionStorage(LoginStorage):
 
     def find(self, user: User) -> list[str]:
         found = self._sessions().native.find(USER, user)
-        return [entry_id.removeprefix(PREFIX) for entry_id in found if entry_id.startswith(PREFIX)]
+        return [entry_id.removeprefix(LOGIN_PREFIX) for entry_id in found if entry_id.startswith(LOGIN_PREFIX)]
 
     @staticmethod
     @contextmanager
@@ -118,12 +119,8 @@ class SessionStorage(LoginStorage):
             lock.release()
 
 
-PREFIX = 'login-'
-"""What the ids of logins in a session store begin with: no session id does, since those have a fixed length."""
-
-
 def _entry_id(name: str) -> str:
-    return PREFIX + name
+    return LOGIN_PREFIX + name
 
 
 def _record(entry: Entry, sessions: SessionManager) -> str | None:

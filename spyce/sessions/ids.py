@@ -6,6 +6,10 @@ import re
 import secrets
 
 ID_BYTES = 32
+LOGIN_PREFIX = 'login-'
+"""What the ids of logins begin with (spyce.login.storage), which a store keeps beside sessions."""
+
+_LOGIN = re.compile(LOGIN_PREFIX + '[0-9a-f]{64}', re.ASCII)
 _WELL_FORMED = re.compile(r'[A-Za-z0-9_-]{43}', re.ASCII)
 
 
@@ -17,6 +21,11 @@ def new_id() -> str:
 def is_well_formed(text: str) -> bool:
     """Whether `text` could be an id of ours at all: the check that comes before any look-up."""
     return _WELL_FORMED.fullmatch(text) is not None
+
+
+def may_be_stored(text: str) -> bool:
+    """Whether `text` could be the id of something in a store: a session, or a login, which no client may name."""
+    return is_well_formed(text) or _LOGIN.fullmatch(text) is not None
 
 
 def fingerprint(sessionid: str, salt: bytes) -> str:

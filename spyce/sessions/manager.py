@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from spyce.sessions.cleaning import Cleaner
 from spyce.sessions.dbm import DbmStore
 from spyce.sessions.errors import SessionError, SessionNotFoundError, StoreError
-from spyce.sessions.ids import fingerprint, is_well_formed
+from spyce.sessions.ids import fingerprint, may_be_stored
 from spyce.sessions.info import SessionInfo, describe, read_items
 from spyce.sessions.link import StoreLink
 from spyce.sessions.locking import Key
@@ -127,7 +127,7 @@ class SessionManager:
 
     def show(self, sessionid: str) -> tuple[SessionInfo, dict[str, Any]]:
         """One session and its items (an Unreadable for each that cannot be read). Raises SessionNotFoundError."""
-        found = self.native.fetch(sessionid) if is_well_formed(sessionid) else None
+        found = self.native.fetch(sessionid) if may_be_stored(sessionid) else None
         if found is None:
             raise SessionNotFoundError('there is no session of this id')
         return self._describe(sessionid, found[1]), read_items(found[1].items, self.values)
@@ -171,7 +171,7 @@ class SessionManager:
         link = self.announced.get(sessionid)
         if link is not None and link.next_id == sessionid:
             return link.key
-        pointer = self.native.resolve(sessionid) if is_well_formed(sessionid) else None
+        pointer = self.native.resolve(sessionid) if may_be_stored(sessionid) else None
         return pointer.key if pointer else None
 
     def _describe(self, sessionid: str, entry: Entry) -> SessionInfo:

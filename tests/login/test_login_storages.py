@@ -171,6 +171,16 @@ def test_cleaning_removes_what_has_expired(storage, clock):
     assert storage.load(OTHER) == 'one' and storage.load(NAME) is None
 
 
+@pytest.mark.parametrize('make_storage', ['memory', 'dbm', 'plain'], indirect=True)
+def test_an_operator_sees_a_login_and_ends_it(storage):
+    save(storage)
+    manager = storage._sessions()
+    [info] = manager.sessions()
+    assert manager.show(info.id)[1]['_spy_login_id'] == 7
+    assert manager.destroy(info.id)
+    assert storage.load(NAME) is None
+
+
 # In files
 
 
