@@ -21,7 +21,7 @@ from spyce.runtime.exceptions import SpyceError, spyceForbidden, spyceNotFound
 from spyce.runtime.modules import find_file, is_standard
 from spyce.runtime.paths import PathRefused, page_to_run, url_to_file
 from spyce.runtime.server import spyceServer
-from spyce.sitefiles import Finding, is_page, site_files
+from spyce.sitefiles import Finding, is_page, shown_name, site_files
 
 _PLACED = re.compile(r'(?P<file>.+?):(?P<line>\d+): (?P<message>.*)', re.DOTALL)
 _CALL = re.compile(r'(include\s*\.\s*(?:spyce|spyceStr|dump)|redirect\s*\.\s*internal)'
@@ -41,6 +41,7 @@ class SiteCheck:
         self._root = os.path.realpath(root)
         self._server = self._start(config)
         files = [os.path.realpath(file) for file in site_files(root)]
+        files += [file for file in self._path_files() if file not in files]
         self._readings = {file: reading for file in files if is_page(file) for reading in self._read(file)}
         included = set(self._included())
         for file in files:
@@ -56,7 +57,7 @@ class SiteCheck:
         return [finding for finding in self.findings if finding.failing]
 
     def _find(self, file: str, line: int, column: int, message: str, *, failing: bool = True) -> None:
-        self.findings.add(Finding(os.path.relpath(file, self._root), line, column, message, failing))
+        self.findings.add(Finding(shown_name(file, self._root), line, column, message, failing))
 
     @contextmanager
     def _warnings(self, file: str) -> Iterator[None]:
@@ -88,6 +89,13 @@ class SiteCheck:
                 message = str(error).removeprefix(f'{file}: ')
                 self._find(file, _option_line(file, message), 1, message)
         return spyceServer(load_config(self._root, {}))
+
+    def _path_files(self) -> Iterator[str]:
+        """The files in the folders of the config's path, which may hold more than the site's: not those below."""
+        for folder in dict.fromkeys(map(os.path.realpath, self._server.config.path)):
+            for file in site_files(folder):
+                if os.path.dirname(file) == folder:
+                    yield file
 
     # pages
 

@@ -13,8 +13,9 @@ import click
 def check(folder: str, config: str | None) -> None:
     """Compile all of the site in DIR and print what is wrong with it.
 
-    Each line says file:line:column: message. Looked at are pages (.spy, .spi), Python files, the config; and what
-    compiles and will surely fail: Spyce modules, parents and included files that are not there. Links are not followed.
+    Each line says file:line:column: message. Looked at are pages (.spy, .spi), Python files, the config, what lies in
+    the folders of its path; and what compiles and will surely fail: Spyce modules, parents and included files that are
+    not there. Links are not followed.
 
     The config is Python, and is run; so are the tag libraries that pages load. No page runs, nor any other module. A
     .spi file that a page includes at compile time is compiled there only, as it may be part of a block.

@@ -44,5 +44,11 @@ def site_files(folder: str) -> Iterator[str]:
                 yield path
 
 
+def shown_name(file: str, folder: str) -> str:
+    """The name of a file, relative to a folder, as text that any terminal takes."""
+    name = os.fsencode(os.path.relpath(file, folder)).decode('utf-8', 'replace')
+    return ''.join(char if char.isprintable() else '\ufffd' for char in name)
+
+
 def is_page(file: str) -> bool:
     return file.endswith(PAGES)

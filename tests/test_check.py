@@ -1,6 +1,7 @@
 """`spyce check`: all of a site is compiled, and what is wrong is told with its place."""
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,11 @@ class TestWhatIsRight:
         assert sorted(path.name for path in tmp_path.glob('ran*')) == ['ranconfig', 'rantags']
 
 
+def test_any_name_of_a_file_can_be_printed(tmp_path):
+    (tmp_path / os.fsdecode(b'a\xe9\x1b.spy')).write_text(']]')
+    assert check(tmp_path).stdout.startswith('a\ufffd\ufffd.spy:1:1: ')
+
+
 class TestWarnings:
     def test_they_are_told_and_do_not_fail(self, told, tmp_path):
         lines = told({'a.spy': 'x\n[[= "\\d" ]]', 'm.py': '\n\nx = "\\d"\n',
@@ -114,6 +120,14 @@ class TestConfig:
         (tmp_path / 'site.py').write_text('from spyceconf import *\npath = ["lib"]\n')
         assert check(tmp_path / 'www').exit_code == 1
         assert check(tmp_path / 'www', '--config', str(tmp_path / 'site.py')).exit_code == 0
+
+    def test_what_lies_on_its_path_is_compiled(self, tmp_path):
+        for folder in ('www', 'lib', 'lib/below'):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / 'm.py').write_text('(')
+        (tmp_path / 'site.py').write_text('path = ["lib"]\n')
+        lines = check(tmp_path / 'www', '--config', str(tmp_path / 'site.py')).stdout.splitlines()
+        assert [line.split(': ')[0] for line in lines] == ['../lib/m.py:1:1', 'm.py:1:1', '0 pages, 2 Python files']
 
     def test_pages_are_looked_at_even_if_the_config_is_wrong(self, told):
         assert [line.split(': ')[0] for line in told({'spyceconf.py': '1/0', 'a.spy': ']]'})] == [

@@ -296,6 +296,22 @@ class TestSite:
             1, "Error: spyce migrate needs fissix: pip install 'spyce-session[migrate]'\n")
 
 
+    def test_a_fixer_that_fails_is_told_and_ends_nothing(self, tmp_path, monkeypatch):
+        def fail(tool: object, tree: object, name: str) -> None:
+            raise AssertionError('odd')
+        monkeypatch.setattr('spyce.migrate.python._Tool.refactor_tree', fail)
+        write(tmp_path, a_spy='x [[ d.has_key(1) ]]', b_py='print 1\n')
+        lines = [line.partition('; ')[0] for line in migrate(tmp_path).output.splitlines()]
+        assert lines[0] == 'a.spy:1:6: fissix fails with this: AssertionError: odd'
+        assert lines[1].startswith('b.py:1:1: does not compile: ')
+        assert lines[2] == 'b.py:1:1: fissix fails with this: AssertionError: odd'
+
+    def test_the_examples_need_no_change(self):
+        folder = SITE.parent.parent / 'examples'
+        assert (migrate(folder).exit_code, migrate(folder).output.partition(': ')[2]) == (0, 'nothing to change.\n')
+        assert CliRunner().invoke(main, ['check', str(folder)]).exit_code == 0
+
+
 PYTHON_2 = st.sampled_from([
     '[[ print x ]]', '[[= `x` ]]', '[[= d.has_key(x) ]]', '[[ for k in d.iteritems(): { ]]', '[[ } ]]',
     '[[ } else: { ]]',

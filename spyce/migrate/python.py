@@ -57,18 +57,25 @@ def convert(text: str, *, likely: bool, own_modules: Collection[str] = ()) -> Co
             raise
         return Conversion(text, (), False)  # Python 3 that fissix does not know yet
     notes = [*flags(tree, likely=likely, own_modules=own_modules)]
-    tool = _tool(likely, frozenset(own_modules))
+    try:
+        converted, more = _converted(tree, _tool(likely, frozenset(own_modules)))
+    except Exception as error:  # a fixer that stumbles over unusual code must not end the whole run
+        converted = text
+        more = [Note(1, 0, f'fissix fails with this: {type(error).__name__}: {error}; it was left as it is')]
+    return Conversion(converted, tuple(sorted({*notes, *more})), converted != text or not runs_as_it_is)
+
+
+def _converted(tree: Any, tool: _Tool) -> tuple[str, list[Note]]:
     tool.notes = []
     tool.refactor_tree(tree, 'text')
-    notes += tool.notes
-    converted = str(tree)
+    notes, converted = tool.notes, str(tree)
     for _ in range(_MOST_PASSES):  # what one conversion has made may be for another to convert
         tree = _parse(converted, is_python3(converted))
         tool.refactor_tree(tree, 'text')
         if str(tree) == converted:
             break
         converted = str(tree)
-    return Conversion(converted, tuple(sorted(set(notes))), converted != text or not runs_as_it_is)
+    return converted, list(notes)
 
 
 def is_python3(text: str) -> bool:

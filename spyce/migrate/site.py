@@ -21,7 +21,7 @@ from spyce.migrate.reading import PageReading
 from spyce.page import PageSource, PageSyntaxError, compile_collection, compile_page, is_collection
 from spyce.page.tags import EnclosingTag, TagLibraryInfo, TagTraits
 from spyce.runtime.paths import PathRefused, page_to_run
-from spyce.sitefiles import Finding, is_page, site_files
+from spyce.sitefiles import Finding, is_page, shown_name, site_files
 
 BACKUP = '.orig'
 """What is put behind the name of a file that is written, for what it was before."""
@@ -114,7 +114,7 @@ class Migration:
         self.findings.append(Finding(name, line, column, message))
 
     def _read(self, path: str) -> None:
-        name = os.path.relpath(path, self.folder)
+        name = shown_name(path, self.folder)
         try:
             with open(path, 'rb') as file:
                 data = file.read()
