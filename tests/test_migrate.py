@@ -153,6 +153,9 @@ class TestNotes:
         ('session.setHandler("session_gdbm", "f")', 19, 'session_dir'),
         ('import string; x = string.join(*y)', 19, 'not plain'),
         ('from string import join', 19, 'methods'),
+        ('exec code', 0, 'binds no names'),
+        ('x = unicode(y, "utf-8")', 4, 'takes bytes only'),
+        ('x = map(None, a, b)', 4, 'truncates'),
     ])
     def test_what_a_human_has_to_decide(self, code, column, words):
         found = notes(f'\n<p>[[ {code} ]]')

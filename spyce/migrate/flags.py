@@ -108,6 +108,9 @@ def flags(tree: Any, *, likely: bool, own_modules: Collection[str] = ()) -> Iter
                                 'catch it here')
         elif node.type == syms.raise_stmt and _is_text(node.children[1]):
             yield Note.at(node, 'string exceptions are gone: make a class that derives from Exception, and raise it')
+        elif node.type == syms.exec_stmt and len(node.children) == 2:
+            yield Note.at(node, 'exec() binds no names of the page or function around it any more: exec(code, names), '
+                                'and names["x"]')
         elif node.type == token.STRING and node.value.strip('\'"') in HANDLERS:
             yield Note.at(node, f"{node.value}: {HANDLERS[node.value.strip(chr(39) + chr(34))]}")
         elif likely and node.type in (token.SLASH, token.SLASHEQUAL) and _may_be_of_integers(tree, node):
@@ -138,6 +141,10 @@ def _power(node: Any, bound: Collection[str], is_string: bool, likely: bool) -> 
     if first.type == token.NAME and node.children[1] is calls[0] and first.value in BUILTINS \
             and first.value not in bound and (first.value != 'input' or likely):
         yield Note.at(first, BUILTINS[first.value])
+    if first.type == token.NAME and first.value == 'unicode' and node.children[1] is calls[0] \
+            and len(arguments(calls[0])) > 1:
+        yield Note.at(first, 'str(x, encoding) takes bytes only: drop it for what is text already, as what the module '
+                             'request gives')
     if name.startswith('string.') and is_string and not _is_plain(calls[0]):
         yield Note.at(node, f'{name}: it is a method of text now, and these arguments are not plain')
     if likely:

@@ -68,14 +68,14 @@ def convert(text: str, *, likely: bool, own_modules: Collection[str] = ()) -> Co
 def _converted(tree: Any, tool: _Tool) -> tuple[str, list[Note]]:
     tool.notes = []
     tool.refactor_tree(tree, 'text')
-    notes, converted = tool.notes, str(tree)
+    notes, converted = list(tool.notes), str(tree)
     for _ in range(_MOST_PASSES):  # what one conversion has made may be for another to convert
         tree = _parse(converted, is_python3(converted))
         tool.refactor_tree(tree, 'text')
         if str(tree) == converted:
             break
         converted = str(tree)
-    return converted, list(notes)
+    return converted, notes
 
 
 def is_python3(text: str) -> bool:
