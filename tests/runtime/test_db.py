@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from sqlalchemy.exc import IntegrityError, MultipleResultsFound, NoResultFound
 import spyce
 from spyce.config import ConfigError, load_config
 from spyce.db import Database, DatabaseError, NoSuchTable, open_db
+from spyce.runtime.context import serving
 from spyce.testing import Client
 
 SCHEMA = """
@@ -451,6 +453,27 @@ def test_outside_of_requests_a_transaction_is_needed(db):
         raise ValueError
     with db.transaction():
         assert [user.name for user in db.users.select(order_by='id')] == ['Joe', 'Ann', 'Bo']
+
+
+def test_a_scheduled_task_renders_pages_in_its_transaction(tmp_path):
+    make_database(tmp_path)
+    (tmp_path / 'spyceconf.py').write_text('from spyceconf import *\n' + CONFIG + '''
+import scheduler, spyce
+sent = globals['sent'] = []
+def work():
+    with db.transaction():
+        db.users.insert(name='Bo')
+        sent.append(spyce.render('mail.spi', who='Bo'))
+scheduler.schedule(0.001, work, once=True)
+''')
+    (tmp_path / 'mail.spi').write_text('Dear [[= who ]], you are one of [[= db.users.count() ]].')
+    app = spyce.make_app(tmp_path)
+    time.sleep(0.01)
+    with serving(app.server, None):  # as the thread of the scheduler does
+        app.config.schedule.run_due()
+    assert app.config.globals['sent'] == ['Dear Bo, you are one of 3.\n']
+    assert names(tmp_path) == ['Joe', 'Ann', 'Bo']
+    app.config.db.engine.dispose()
 
 
 def test_many_threads_count_exactly(db):
