@@ -27,6 +27,7 @@ from spyce.config import Config, ConfigError, ConfigWarning, load_config
 from spyce.runtime.errorpage import full_error_page
 from spyce.runtime.errortext import error_text, log_to_terminal
 from spyce.runtime.frames import examine, short_name
+from spyce.runtime.stdout import real_stdout
 from spyce.web.refresh import STREAMS, RefreshedSite
 from spyce.web.reload import Activity, Watcher
 from spyce.web.response import StartResponse
@@ -145,7 +146,15 @@ def run_child(arguments: str) -> None:
     logging.getLogger('waitress').setLevel(logging.ERROR)
     os.environ['SPYCE_ENTRY'] = 'www'
     warnings.simplefilter('ignore', ConfigWarning)  # the log has it, in one line
+    if 'PYTHONBREAKPOINT' not in os.environ:
+        sys.breakpointhook = _stop_here
     _serve_site(socket.socket(fileno=given['listener']), given, given['report'])
+
+
+def _stop_here() -> None:
+    """breakpoint(): the debugger talks with the terminal, while what a page prints goes to its visitor."""
+    import pdb  # noqa: T100
+    pdb.Pdb(stdout=real_stdout(), nosigint=True).set_trace(sys._getframe(1))
 
 
 def _serve_site(listener: socket.socket, arguments: dict[str, Any], report: int | None) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -314,6 +317,25 @@ class TestScript:
     def test_an_answer_to_a_form_is_not_asked_for_again_with_the_form(self, pages):
         assert 'data-posted' in pages.post('/', {}, headers={'Sec-Fetch-Dest': 'document'}).text
         assert 'data-posted' not in pages.get('/', headers={'Sec-Fetch-Dest': 'document'}).text
+
+
+class TestDebugger:
+    def test_breakpoint_in_a_page_talks_with_the_terminal(self, root, tmp_path):
+        (root / 'index.spy').write_text('<p>[[ x = 6 ]][[ breakpoint() ]][[= x ]]</p>')
+        process = subprocess.Popen([sys.executable, '-m', 'spyce', 'serve', str(root), '--dev', '--port', '0'],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        with process:
+            try:
+                assert process.stdin is not None and process.stdout is not None
+                port = int(process.stdout.readline().rpartition(':')[2].strip('/\n'))
+                process.stdin.write('p x * 7\nwhere\ncontinue\n')
+                process.stdin.flush()
+                answer = Browser(SimpleNamespace(port=port)).text('/')
+                assert '<p>6</p>' in answer and 'Pdb' not in answer
+            finally:
+                process.terminate()
+            shown = process.stdout.read()
+        assert '42' in shown and 'index.spy(1)spyceProcess()' in shown
 
 
 class TestAddress:
