@@ -29,5 +29,6 @@ def project(folder: str) -> None:
         raise click.ClickException(f'the site cannot be made: {error}') from error
     shown = shlex.quote(folder)
     click.echo(f'There is a site in {folder} now. Next:\n'
-               f'    spyce serve {shown}         look at it at http://127.0.0.1:8000/\n'
-               f'    python -m pytest {shown}    run its tests (pip install pytest)')
+               f'    spyce serve --dev {shown}    work on it, and look at it at http://127.0.0.1:8000/\n'
+               f'    python -m pytest {shown}     run its tests (pip install pytest)\n'
+               f'    spyce serve {shown}          let others see it')

@@ -28,7 +28,7 @@ def site(tmp_path: Path) -> Path:
 
 def test_it_says_what_to_do_next(tmp_path):
     output = make(tmp_path / 'a site')
-    assert f"spyce serve '{tmp_path}/a site'" in output
+    assert f"spyce serve --dev '{tmp_path}/a site'" in output
     assert f"python -m pytest '{tmp_path}/a site'" in output
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import spyce
@@ -76,6 +76,7 @@ def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp('empty')
 
 
+@settings(deadline=None)  # each name is a compilation
 @given(name=st.text(max_size=20))
 def test_any_name_is_a_variable_or_refused(empty_site, name):
     try:

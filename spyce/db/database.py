@@ -115,10 +115,13 @@ class Database:
 
         Raises DatabaseError outside of a request and of `with db.transaction():`.
         """
+        return self._running().open(self.engine)
+
+    def _running(self) -> _Transaction:
         transaction = self._current.get()
         if transaction is None:
             raise DatabaseError('the database is used outside of a request: put the code into "with db.transaction():"')
-        return transaction.open(self.engine)
+        return transaction
 
     def _get_session(self) -> Session:
         return self.session
@@ -147,10 +150,10 @@ class Database:
 
     def rollback(self) -> None:
         """Forget what was done since the last flush()."""
-        transaction = self._current.get()
-        if transaction is not None:
-            transaction.has_failed = False
-        self.session.rollback()
+        transaction = self._running()
+        transaction.has_failed = False
+        if transaction.session is not None:
+            transaction.session.rollback()
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:

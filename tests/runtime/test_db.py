@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError, MultipleResultsFound, NoResultFound
 
@@ -282,6 +282,7 @@ def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     database.engine.dispose()
 
 
+@settings(deadline=None)  # the disk has its own time
 @given(value=st.text(st.characters(exclude_categories=['Cs'])) | st.sampled_from(
     ["'", '"', "' OR ''='", '%', '\\', '\x00', "a\x00b'; DROP TABLE users; --", ':name', '?', '%s', '${x}']))
 def test_any_text_is_kept_and_found_again(lasting, value):
@@ -294,6 +295,7 @@ def test_any_text_is_kept_and_found_again(lasting, value):
         assert lasting.books.delete(title=value, id=row.id) == 1
 
 
+@settings(deadline=None)  # the disk has its own time
 @given(value=st.integers(-2 ** 63, 2 ** 63 - 1) | st.none())
 def test_any_number_is_kept(lasting, value):
     with lasting.transaction():
