@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -321,7 +322,7 @@ class TestScript:
 
 class TestDebugger:
     def test_breakpoint_in_a_page_talks_with_the_terminal(self, root, tmp_path):
-        (root / 'index.spy').write_text('<p>[[ x = 6 ]][[ breakpoint() ]][[= x ]]</p>')
+        (root / 'index.spy').write_text('[[ x = 6 ]]\n[[ breakpoint() ]]\n<p>[[= x ]]</p>')
         process = subprocess.Popen([sys.executable, '-m', 'spyce', 'serve', str(root), '--dev', '--port', '0'],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         with process:
@@ -335,7 +336,7 @@ class TestDebugger:
             finally:
                 process.terminate()
             shown = process.stdout.read()
-        assert '42' in shown and 'index.spy(1)spyceProcess()' in shown
+        assert '42' in shown and re.search(r'index\.spy\([23]\)spyceProcess\(\)', shown)
 
 
 class TestAddress:
