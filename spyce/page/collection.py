@@ -3,16 +3,16 @@
 Each `.begin` to `.end` is a unit of its own, as a lambda is; so a tag sees nothing of the page but its attributes.
 """
 
+import dis
 import keyword
 import os
 import re
-import symtable
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from spyce.page.book import Book, Mapped
-from spyce.page.codegen import generate
 from spyce.page.compiler import CompiledPage, compile_unit
 from spyce.page.directives import COLLECTION_ONLY, Directive, RunDirective
 from spyce.page.errors import PlacedError
@@ -260,7 +260,7 @@ def _flag(directive: Directive, key: str) -> bool:
 def _compile_tag(parser: _TagParser, book: Book, file: str) -> CompiledTag:
     unit, head, environment = parser.unit, parser.head, parser.environment
     page = compile_unit(unit, book, file)
-    _check_exports(unit, book, file)
+    _check_exports(unit, page)
     own = (ClassCode(file, page.code, page.lines),) if unit.class_lines else ()
     handlers = {key: use if use.file else use._replace(file=file) for key, use in environment.handlers.items()}
     parts = PageParts((*own, *environment.classes), handlers, tuple(environment.prepares))
@@ -270,7 +270,7 @@ def _compile_tag(parser: _TagParser, book: Book, file: str) -> CompiledTag:
         takes_any=head.rest is not None, exports=bool(head.exports), page=page, parts=parts)
 
 
-def _check_exports(unit: Unit, book: Book, file: str) -> None:
+def _check_exports(unit: Unit, page: CompiledPage) -> None:
     """Refuse to export what no code of the tag can have set.
 
     :raises PlacedError: at the directive.
@@ -278,11 +278,18 @@ def _check_exports(unit: Unit, book: Book, file: str) -> None:
     assert unit.head is not None
     if not unit.head.exports or any(isinstance(each, TagOpen) and each.traits.exports for each in unit.elements):
         return  # what a tag within exports is not known
-    table = symtable.symtable(generate(unit, book).text(), file, 'exec').get_children()[0]
-    method = next(each for each in table.get_children() if each.get_name() == 'spyceProcess')
-    modules = {each.alias or each.name for each in unit.imports}
+    known = {each.alias or each.name for each in unit.imports} | _names_set(page.code)
     for export in unit.head.exports:
-        symbol = method.lookup(export.var)
-        if not (symbol.is_local() or symbol.is_declared_global() or export.var in modules):
+        if export.var not in known:
             raise PlacedError(f"the tag '{unit.head.name}' exports '{export.var}', but nothing in it sets that name",
                               export.offset)
+
+
+def _names_set(code: types.CodeType) -> set[str]:
+    """The names that code sets: local ones of its functions, and globals."""
+    names = {*code.co_varnames, *code.co_cellvars}
+    names.update(step.argval for step in dis.get_instructions(code) if step.opname == 'STORE_GLOBAL')
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names_set(constant)
+    return names

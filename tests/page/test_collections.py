@@ -92,6 +92,14 @@ def test_exports_are_what_the_variables_are_at_the_end_whichever_way_that_comes(
     assert run(exporting, n=5)[1] == {'result': 6}
 
 
+@pytest.mark.parametrize('code', [
+    'import os as x', 'def x(): { pass }', 'for x in (): { pass }', 'global x; x = 1', 'with a as (b, x): { pass }',
+    'def f(): { nonlocal x; x = 1 }; x = 2', 'try: { 1 } except KeyError as x: { 2 }',
+])
+def test_whatever_sets_a_name_allows_its_export(code: str) -> None:
+    assert tag(f'[[.begin name=t singleton=True]][[.export var=x]][[ {code} ]][[.end]]').exports
+
+
 def test_white_space_of_a_tag_is_that_of_a_page() -> None:
     text = '\n[[.attr name=a]]\n<b>  \n[[ x = 1 ]]\n[[= a ]]\n</b>\n[[.end]]\n'
     assert run(tag('[[.begin name=t singleton=True]]' + text), a=1)[0] == '<b>\n1\n</b>\n'

@@ -41,6 +41,11 @@ class TestUse:
         tags = '[[.begin name=e singleton=True]][[.export var=n]][[ n = 2 ]][[.end]]'
         assert text(site, tags, '[[ def f(): { n = 1 ]]<c:e/>[[= n ]][[ } ]][[ f() ]]') == '2'
 
+    def test_what_a_tag_within_a_tag_exports_can_be_exported_further(self, site):
+        inner = collection('[[.begin name=e singleton=True]][[.export var=n]][[ n = 3 ]][[.end]]')
+        tags = '[[.begin name=o singleton=True]][[.taglib from=inner.spi as=i]][[.export var=n as=m]]<i:e/>[[.end]]'
+        assert text(site, tags, '<c:o/>[[= m ]]', **{'inner.spi': inner}) == '3'
+
     def test_the_same_tag_within_itself(self, site):
         assert text(site, '[[.begin name=b buffers=True]]<[[= _content ]]>[[.end]]',
                     '<c:b>1<c:b>2<c:b>3</c:b></c:b></c:b>') == '<1<2<3>>>'
