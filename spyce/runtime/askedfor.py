@@ -8,6 +8,9 @@ from spyce.runtime.values import MASK, Secrets, is_secret
 
 Pairs = list[tuple[str, str]]
 
+_TELLING = 12
+"""Length from which the value of any cookie is taken for something that opens a door, not for a preference."""
+
 
 class AskedFor:
     """What the client sent. request: the raw request; None for none (a page run from Python)."""
@@ -26,15 +29,16 @@ class AskedFor:
 
         names: local names of the site's frames, which may hold more of them.
         """
-        pairs: list[tuple[str, Any]] = [*self._query, *self._form, *self._headers]
+        texts: list[Any] = [value for name, value in (*self._query, *self._form) if is_secret(name)]
+        for name, value in self._headers:
+            if is_secret(name) and name != 'Cookie':  # of that one each by itself
+                texts += [value, *value.split()[1:]]
+        texts += [value for name, value in self._cookies if is_secret(name) or len(value) >= _TELLING]
         for mapping in names:
-            pairs += mapping.items()
-            for inner in mapping.values():
-                if type(inner) is dict:
-                    pairs += [(key, value) for key, value in list(inner.items()) if type(key) is str]
-        texts = [value for name, value in pairs if is_secret(name)]
-        texts += [value for _, value in self._cookies]
-        texts += [part for name, value in self._headers if is_secret(name) for part in value.split()[1:]]
+            for each in (mapping, *(value for value in list(mapping.values()) if type(value) is dict)):
+                # `key` alone is rather that of a dictionary, and what a KeyError tells.
+                texts += [value for name, value in list(each.items())
+                          if type(name) is str and name != 'key' and is_secret(name)]
         return Secrets(texts)
 
     def query(self) -> Pairs:

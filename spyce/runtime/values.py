@@ -21,6 +21,7 @@ _ITEMS = 20
 _DEPTH = 4
 _SECONDS = 0.2
 _SHORTEST_SECRET = 4
+_LONG_SECRET = 8
 _PLAIN_REPR: object = object.__repr__
 
 _SECRET = (r'pass(?:wor[dt]|wd|phrase|code)|pwd|secret|token|credential|cookie|auth(?!or(?!i))|session[_-]?id|'
@@ -43,11 +44,16 @@ class Secrets:
         """texts: those too short to be told from ordinary text are let through, as is what is not a str."""
         found = {text for text in texts if isinstance(text, str) and len(text) >= _SHORTEST_SECRET}
         ordered = sorted(found, key=len, reverse=True)
-        self._pattern = re.compile('|'.join(map(re.escape, ordered))) if ordered else None
+        self._pattern = re.compile('|'.join(map(_whole, ordered))) if ordered else None
 
     def hide(self, text: str) -> str:
         """The text with a mask in the place of each secret."""
         return self._pattern.sub(MASK, text) if self._pattern else text
+
+
+def _whole(secret: str) -> str:
+    """An expression for a secret. A short one must be a word of its own: `test` is a password, `latest` is not."""
+    return re.escape(secret) if len(secret) >= _LONG_SECRET else rf'(?<!\w){re.escape(secret)}(?!\w)'
 
 
 class Describer:

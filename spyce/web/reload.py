@@ -6,6 +6,7 @@ many it looks less often, so that it takes a tenth of one processor at most.
 """
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import sysconfig
@@ -16,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from spyce.page import Signature
+
+log = logging.getLogger('spyce.dev')
 
 PAUSE = 0.5
 """Seconds between two looks, at least."""
@@ -93,6 +96,8 @@ class Watcher:
         self._private = tuple(os.path.realpath(folder) for folder in private)
         self._is_shown = is_shown
         now = self._below_folders()
+        if len(now) >= MAX_FILES:
+            log.warning('the site has more than %s files: changes of the others are not noticed', MAX_FILES)
         # What is looked at only from now on has not changed; source below the root may have, since the first look.
         self._seen = {name: signature for name, signature in now.items()
                       if not (name.endswith(_EDITED) and name.startswith(os.path.join(self._root, '')))}

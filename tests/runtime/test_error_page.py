@@ -207,6 +207,16 @@ raise ValueError('wrong: ' + my_password)
             assert secret not in answer.text
         assert 'Browser/1' in answer.text and '>yes' in answer.text and f'sessionid={MASK}' in answer.text
 
+    def test_masking_leaves_the_error_readable(self, site):
+        client = site({'page.spy': """[[
+password = 'test'
+key = 'title'
+latest = {'theme': request.getHeader('Cookie')}
+latest[key]
+]]"""}, debug=True)
+        text = shown(client, headers={'Cookie': 'theme=dark'})
+        assert "KeyError 'title'" in text and 'latest' in text and "theme=dark" in text
+
     @pytest.mark.parametrize('name', ['password', 'PASSWD', 'db_secret', 'csrfToken', 'api-key', 'Authorization',
                                       'Set-Cookie', 'sessionid', 'session_id', 'pw', 'private_key'])
     def test_secret_names(self, name):
