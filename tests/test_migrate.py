@@ -91,6 +91,9 @@ class TestPages:
         ('<xsl:if test="=`x`">', '<xsl:if test="=`x`">'),
         ('[[ s = "a\\]]" + `b` ]]', '[[ s = "a\\]]" + repr(b) ]]'),
         ('[[= map(lambda x: x[0],y)]]', '[[= [x[0] for x in y] ]]'),
+        ('  [[!\n   def f(self, (a, b)):\n     return a\n]]',
+         '  [[!\n   def f(self, values):\n     (a, b) = values\n     return a\n]]'),
+        ('[[! def f(self, (a, b)):\n  return a\n]]', '[[! def f(self, values):\n  (a, b) = values\n  return a\n]]'),
         ('[[ def f((a, b)): { ]]x[[ } ]]', '[[ def f(values): { (a, b) = values; ]]x[[ } ]]'),
     ])
     def test_every_construct(self, old, new):
@@ -132,6 +135,13 @@ class TestPages:
         text = '[[ print 1 ]]\n[[ x = = 1 ]]\n[[ print 2 ]]'
         assert page(text) == '[[ print(1) ]]\n[[ x = = 1 ]]\n[[ print(2) ]]'
         assert notes(text) == [(2, 8, 'this cannot be read as Python 2: it was left as it is')]
+
+
+    def test_a_tuple_as_parameter_of_a_lambda_is_told(self):
+        text = '[[ f = [[spy (a, b): [[= `a` ]]]] ]]'
+        assert page(text) == text.replace('`a`', 'repr(a)')
+        assert notes(text) == [
+            (1, 14, 'a tuple cannot be a parameter any more: take it as one, and unpack it in the code')]
 
 
 class TestNotes:

@@ -120,7 +120,7 @@ class _Converter:
             edit = self._edit(skeleton, number, base + start, base + end, text)
             if edit is None:
                 place = next((offset for offset in skeleton.offsets[base:base + len(old)] if offset != GLUE), 0)
-                self._note(place, _PARAMETERS if piece is None else _BY_HAND + new.strip())
+                self._note(place, _PARAMETERS if piece is None else _BY_HAND + ' '.join(new.split()))
                 return
             edits.append(edit)
         if piece is not None and piece.kind == 'value':
@@ -130,7 +130,7 @@ class _Converter:
     def _edit(self, skeleton: Skeleton, number: int, start: int, end: int, text: str) -> Edit | None:
         """The edit of the page for a difference of the skeletons; None if it cannot be made."""
         piece, offsets = skeleton.pieces[number], skeleton.offsets
-        if LAMBDA.search(text) or LAMBDA.search(skeleton.text[start:end]):
+        if LAMBDA.search(text) or LAMBDA.search(skeleton.text[start:end]) or (piece is None and '\n' in text):
             return None
         within = [offset for offset in offsets[start:end] if offset != GLUE]
         text = self._laid_out(skeleton, number, start, text)
@@ -144,8 +144,6 @@ class _Converter:
             if following is None or piece is None:
                 return None
             edit = Edit(self._begin(following), self._begin(following), text)
-        if piece is None and '\n' in text:
-            return None
         return edit._replace(text=self._kept_apart(edit, _DELIMITER.sub(r'\\\g<0>', edit.text)))
 
     def _kept_apart(self, edit: Edit, text: str) -> str:
@@ -170,8 +168,8 @@ class _Converter:
     def _own_indent(self, piece: Piece) -> str:
         """The indentation of a chunk in the page."""
         first = next((line.code.offset(0) for line in piece.lines if line.code.text), piece.start)
-        row = self.reading.book.line_text(self.reading.book.row(first))
-        return row[:len(row) - len(row.lstrip())]
+        before = self.reading.book.text[:first].rpartition('\n')[2]  # may be on the line of the delimiter
+        return before[len(before.rstrip()):]
 
     def _begin(self, offset: int) -> int:
         """Where the page's text for a character begins: a delimiter in code has a backslash before it."""

@@ -155,4 +155,4 @@ class _Tool(RefactoringTool):  # type: ignore[misc]
 
     def _note(self, node: Any, reason: str | None = None) -> None:
         if reason != _STRING_EXCEPTION:
-            self.notes.append(Note.at(node, reason or f'cannot be converted: {str(node).strip()}'))
+            self.notes.append(Note.at(node, reason or 'cannot be converted: ' + ' '.join(str(node).split())))
