@@ -72,7 +72,7 @@ def until(found: Callable[[], Any], otherwise: str) -> Any:
     deadline = time.monotonic() + DEADLINE
     while not (result := found()):
         assert time.monotonic() < deadline, otherwise
-        time.sleep(0.02)
+        time.sleep(0.05)
     return result
 
 
@@ -341,9 +341,11 @@ class TestDebugger:
 
 class TestAddress:
     def test_only_this_machine_is_let_in_whatever_the_config_says(self, serve, root, tmp_path):
-        (root / 'spyceconf.py').write_text("ipaddr = '0.0.0.0'\n")
+        (root / 'spyceconf.py').write_text("ipaddr = '0.0.0.0'\nsession_store = 'memory:'\n")
         assert serve().line.startswith(f'Serving {root} at http://127.0.0.1:')
-        assert 'OPEN TO OTHERS' not in (tmp_path / 'server0.log').read_text()
+        log = (tmp_path / 'server0.log').read_text()
+        assert 'OPEN TO OTHERS' not in log
+        assert 'sessions are lost at each restart' in log
 
     def test_another_address_is_warned_of(self, serve, tmp_path):
         serve('--host', '0.0.0.0')
