@@ -46,7 +46,7 @@ def render(path: str | os.PathLike[str], /, *, root: str | os.PathLike[str] | No
     NameError at its line, and locals().get('name') asks for one.  root and config are not among them: they name the
     site to run the page in, as for make_app(). Without both it is the site of the request or scheduled task that
     this is called in, else that of the folder of the file. A relative path is below the root of the site if one is
-    named or current, else below the current folder; an absolute one may lie anywhere, so it is for the program to say.
+    named or current, else below the current folder; an absolute one may lie anywhere, so the program has to choose it.
 
     The page sees a quiet request of its own: GET, no query, no cookies. Whatever it writes is in the text, also past
     a flush(). Headers, status and cookies that it sets go nowhere; its session is empty, and putting into it is an

@@ -159,7 +159,7 @@ def test_a_changed_file_is_seen_and_an_unchanged_one_is_compiled_once(folder, mo
     from spyce.runtime import server
     compiled = []
     original = server.compile_page
-    monkeypatch.setattr(server, 'compile_page', lambda *args, **kwargs: compiled.append(1) or original(*args, **kwargs))
+    monkeypatch.setattr(server, 'compile_page', lambda *args, **how: compiled.append(1) or original(*args, **how))
     put(folder, page='[[= a + b ]]')
     assert spyce.render(folder / 'page.spy', a=1, b=2) == '3\n'
     assert spyce.render(folder / 'page.spy', b=3, a=2) == '5\n'

@@ -9,10 +9,11 @@ Then, in pages, handlers (api.db) and modules:
     user = db.users.get(7)                 user.email = 'new@a.example'
     db.users.insert(name='x', email='y')   user.delete()
 
-One transaction lasts from the first use in a request to its end: it is committed before the response leaves, so that a
-commit that fails is an error page, and rolled back if the page fails. db.flush() commits what was done so far, as
-pages of 2.1 expect; it is not needed at the end of a page. (After response.flush() the visitor has the status already:
-an error of the commit then stands at the end of what was sent.) The connection goes back to its pool with the request.
+One transaction lasts from the first use in a request to its end: it is committed before the response leaves, so that
+a commit that fails is an error page, and rolled back if the page fails. db.flush() commits what was done so far, as
+pages of 2.1 expect; it is not needed at the end of a page. (After response.flush() the visitor has the status
+already: an error of the commit then stands at the end of what was sent.) The connection goes back to its pool with
+the request.
 
 Of two requests that read a row and assign to the same column, the later one wins; to count, let the database do it:
 

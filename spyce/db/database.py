@@ -48,13 +48,15 @@ def _placed(url: URL) -> URL:
 class Database:
     """Tables by name (db.users, or db['users'] for a name that means something else here), and transactions.
 
-    engine: the SQLAlchemy engine.  Safe to use from many threads; rows and `session` belong to one transaction.
+    engine: the SQLAlchemy engine.  schema: where tables are looked for, None for the usual one; may be set (2.1:
+    db.schema).  Safe to use from many threads; rows and `session` belong to one transaction.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.schema: str | None = None
         self._metadata = sqlalchemy.MetaData()
-        self._tables: dict[str, Source] = {}
+        self._tables: dict[tuple[str | None, str], Source] = {}
         self._lock = threading.RLock()
         self._current: ContextVar[_Transaction | None] = ContextVar('spyce_db_transaction', default=None)
         if hasattr(os, 'register_at_fork'):
@@ -70,26 +72,28 @@ class Database:
 
     def __getitem__(self, name: str) -> Any:
         """The table or view of that name. Raises NoSuchTable."""
-        table = self._tables.get(name)
+        key = (self.schema, name)
+        table = self._tables.get(key)
         if table is None:
             with self._lock:
-                table = self._tables.get(name) or self._reflect(name)
-                self._tables[name] = table
+                table = self._tables.get(key) or self._reflect(*key)
+                self._tables[key] = table
         return table
 
-    def _reflect(self, name: str) -> Source:
+    def _reflect(self, schema: str | None, name: str) -> Source:
         transaction = self._current.get()
         if transaction is not None and transaction.session is not None:
-            return self._read_table(name, transaction.session.connection())  # a second connection might have to wait
+            # A second connection might have to wait for this one.
+            return self._read_table(schema, name, transaction.session.connection())
         with self.engine.connect() as connection:
-            return self._read_table(name, connection)
+            return self._read_table(schema, name, connection)
 
-    def _read_table(self, name: str, connection: sqlalchemy.Connection) -> Source:
+    def _read_table(self, schema: str | None, name: str, connection: sqlalchemy.Connection) -> Source:
         try:
-            table = sqlalchemy.Table(name, self._metadata, autoload_with=connection)
+            table = sqlalchemy.Table(name, self._metadata, schema=schema, autoload_with=connection)
         except NoSuchTableError as error:
             inspector = sqlalchemy.inspect(connection)
-            known = [*inspector.get_table_names(), *inspector.get_view_names()]
+            known = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
             if name in known:
                 raise NoSuchTable(f'the table {name} refers to {error}, which is not in the database') from None
             raise NoSuchTable(f'the database has no table {name!r}; it has: {", ".join(known) or "none"}') from None
@@ -120,7 +124,7 @@ class Database:
     def _running(self) -> _Transaction:
         transaction = self._current.get()
         if transaction is None:
-            raise DatabaseError('the database is used outside of a request: put the code into "with db.transaction():"')
+            raise DatabaseError('the database is used outside of a request: put this into "with db.transaction():"')
         return transaction
 
     def _get_session(self) -> Session:
@@ -200,7 +204,7 @@ class _Transaction:
 
     def open(self, engine: Engine) -> Session:
         if self.is_over:
-            raise DatabaseError('the database is used after the request, or "with db.transaction():" block, has ended')
+            raise DatabaseError('the database is used after its request, or "with db.transaction():", has ended')
         if self.has_failed:
             raise DatabaseError('an error has left a "with db.transaction():" block in this request, and everything '
                                 'was rolled back; db.rollback() begins anew')

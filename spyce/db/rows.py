@@ -17,8 +17,8 @@ def row_class(table: sqlalchemy.Table) -> type[Any]:
     def set_column(row: Any, name: str, value: Any) -> None:
         if name in columns:
             if sqlalchemy.inspect(row).detached:
-                raise DatabaseError(f'{row!r}.{name} = ...: the transaction that this row was read in is over, and the '
-                                    'change would be lost; read the row again')
+                raise DatabaseError(f'{row!r}.{name} = ...: the transaction that this row was read in is over, and '
+                                    'the change would be lost; read the row again')
         elif not name.startswith('_sa_'):  # SQLAlchemy's own
             raise AttributeError(f'the table {table.name} has no column {name!r}; it has: {", ".join(columns)}')
         object.__setattr__(row, name, value)

@@ -17,8 +17,8 @@ from spyce.db.rows import add_row, row_class
 class Source:
     """Rows that can be read.
 
-    where: SQLAlchemy expressions over the columns, such as db.users.c.age > 17, all of which must hold; sqlalchemy.text
-    too, but never plain text.  by: column=value, all of which must hold, None being NULL.  order_by: a column, its
+    where: SQLAlchemy expressions over the columns, such as db.users.c.age > 17, all of which must hold; also
+    sqlalchemy.text, but never plain text.  by: column=value, all of which must hold, None being NULL.  order_by: a column, its
     name, an expression such as db.users.c.age.desc(), or a list of these.  limit, offset: numbers of rows.
     The methods raise TypeError for a column that is not there and for text as a condition.
     """
@@ -63,8 +63,8 @@ class Source:
 
     def count(self, *where: Any, **by: Any) -> int:
         """The number of rows."""
-        statement = sqlalchemy.select(sqlalchemy.func.count()).select_from(self._source).where(*self._where(where, by))
-        return int(self._execute(statement).scalar_one())
+        statement = sqlalchemy.select(sqlalchemy.func.count()).select_from(self._source)
+        return int(self._execute(statement.where(*self._where(where, by))).scalar_one())
 
     def select_by(self, *where: Any, **by: Any) -> list[Any]:
         """The rows; every keyword is a column."""
@@ -216,4 +216,4 @@ class Table(Source):
 
 def _shown(where: Sequence[Any], by: dict[str, Any]) -> str:
     """The conditions for an error text, without their values."""
-    return ', '.join([*(str(condition) for condition in where), *(f'{name}=...' for name in by)]) or 'without condition'
+    return ', '.join([*(str(condition) for condition in where), *(f'{name}=...' for name in by)]) or 'no condition'

@@ -16,8 +16,8 @@ T = TypeVar('T')
 def __getattr__(name: str) -> Any:
     if name == 'ThreadedWriter':
         # Not AttributeError: `from spyceUtil import ...` would drop its text.
-        raise ImportError('spyceUtil.ThreadedWriter is gone: print and sys.stdout write to the page of their thread by '
-                          'themselves, and stdout.push(), pop() and capture() of a page take what is printed')
+        raise ImportError('spyceUtil.ThreadedWriter is gone: print and sys.stdout write to the page of their thread '
+                          'by themselves, and stdout.push(), pop() and capture() of a page take what is printed')
     raise AttributeError(f'module spyceUtil has no attribute {name!r}')
 
 

@@ -1,8 +1,8 @@
-"""Tasks of a site that run by the clock (manual: scheduler): registered by its config or its pages, run by one worker.
+"""Tasks of a site that run by the clock (manual: scheduler): registered by its config or its pages.
 
 A Schedule only knows what is due. A ScheduleRunner is the thread that runs it, in workers that serve. What the config
-registers every worker has: the one that holds the lock runs it. What a page registers is in its own worker alone, which
-runs it.
+registers every worker has: the one that holds the lock runs it. What a page registers is in its own worker alone,
+which runs it.
 """
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Action = Callable[[], object]
 class Task:
     """Something to do at times; the attributes are those of 2.1, and may be set.
 
-    callable: what to do.  nextrun: when, in seconds since the epoch.  interval: seconds from one time to the next; for
-    information only if the task belongs to a time of day.  last: whether the next time is the last one; the callable
+    callable: what to do.  nextrun: when, in seconds since the epoch.  interval: seconds from one time to the next,
+    for information only if the task belongs to a time of day.  last: whether the next time is the last one; the callable
     may set it, too.  is_shared: whether every process of the site has this task, so that only one may run it.
     """
 

@@ -31,8 +31,9 @@ def answer(tmp_path: Path) -> Answer:
 
 def test_a_file_with_parameters(answer, tmp_path):
     (tmp_path / 'page.spy').write_text('[[= a ]]-[[= b ]]')
-    assert answer(spyce.spyceFileHandler, str(tmp_path / 'page.spy'), 'a, b=2', [1]) == (200, '1-2\n')
-    assert answer(spyce.spyceFileHandler, str(tmp_path / 'page.spy'), 'a, b', None, {'a': 3, 'b': 4}) == (200, '3-4\n')
+    page = str(tmp_path / 'page.spy')
+    assert answer(spyce.spyceFileHandler, page, 'a, b=2', [1]) == (200, '1-2\n')
+    assert answer(spyce.spyceFileHandler, page, 'a, b', None, {'a': 3, 'b': 4}) == (200, '3-4\n')
 
 
 def test_a_string_with_parameters(answer):

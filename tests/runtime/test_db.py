@@ -168,6 +168,15 @@ def test_an_unknown_table_is_an_error_that_names_the_others(running):
     assert not hasattr(running, 'user')
 
 
+def test_a_schema(running):
+    running.users.count()
+    running.schema = 'main'  # SQLite's name for the file itself
+    assert running.users.c.name.table.fullname == 'main.users'
+    assert running.users.selectone_by(name='Joe').id == 1
+    with pytest.raises(NoSuchTable, match='users'):
+        running.user.select()
+
+
 def test_a_table_made_later_is_found(running):
     assert not hasattr(running, 'late')
     running.session.execute(sqlalchemy.text('CREATE TABLE late (id INTEGER PRIMARY KEY)'))
@@ -178,7 +187,8 @@ def test_a_table_made_later_is_found(running):
 
 def test_an_unknown_column_is_an_error_that_names_the_others(running):
     for use in (lambda: running.users.select(nmae='x'), lambda: running.users.insert(nmae='x'),
-                lambda: running.users.select(order_by='nmae'), lambda: running.users.update(sqlalchemy.true(), nmae=1)):
+                lambda: running.users.select(order_by='nmae'),
+                lambda: running.users.update(sqlalchemy.true(), nmae=1)):
         with pytest.raises(TypeError, match="'nmae'.*name, email"):
             use()
     with pytest.raises(AttributeError, match="'nmae'.*name, email"):
@@ -370,7 +380,8 @@ def test_a_rendered_page_shares_the_transaction_of_the_page_around_it(site, tmp_
 def test_a_page_rendered_by_a_program_has_a_transaction_of_its_own(tmp_path):
     make_database(tmp_path)
     (tmp_path / 'spyceconf.py').write_text(CONFIG)
-    (tmp_path / 'page.spy').write_text("[[ db.users.insert(name='Bo') ]][[= db.users.count() ]][[ if fail: { 1/0 } ]]")
+    (tmp_path / 'page.spy').write_text("[[ db.users.insert(name='Bo') ]][[= db.users.count() ]]"
+                                       "[[ if fail: { 1/0 } ]]")
     assert spyce.render(tmp_path / 'page.spy', fail=False).strip() == '3'
     assert names(tmp_path) == ['Joe', 'Ann', 'Bo']
     with pytest.raises(IntegrityError):
@@ -400,8 +411,8 @@ def test_a_row_of_an_earlier_request_can_be_read_and_not_changed(site):
 
 
 def test_a_block_in_a_page_that_fails_undoes_everything(site, tmp_path):
-    block = "[[\\\ndb.users.insert(name='Bo')\ntry:\n    with db.transaction():\n        db.users.insert(name='Cy')\n" \
-            "        raise ValueError\nexcept ValueError:\n    pass\n]]"
+    block = "[[\\\ndb.users.insert(name='Bo')\ntry:\n    with db.transaction():\n" \
+            "        db.users.insert(name='Cy')\n        raise ValueError\nexcept ValueError:\n    pass\n]]"
     client = site(page=block + 'sorry', more=block + '[[ db.users.count() ]]',
                   anew=block + "[[ db.rollback(); db.users.insert(name='Di') ]]")
     assert client.get('/page.spy').text.strip() == 'sorry'
