@@ -18,8 +18,9 @@ class Source:
     """Rows that can be read.
 
     where: SQLAlchemy expressions over the columns, such as db.users.c.age > 17, all of which must hold; also
-    sqlalchemy.text, but never plain text.  by: column=value, all of which must hold, None being NULL.  order_by: a column, its
-    name, an expression such as db.users.c.age.desc(), or a list of these.  limit, offset: numbers of rows.
+    sqlalchemy.text, but never plain text.  by: column=value, all of which must hold, None being NULL.
+    order_by: a column, its name, an expression such as db.users.c.age.desc(), or a list of these.  limit, offset:
+    numbers of rows.
     The methods raise TypeError for a column that is not there and for text as a condition.
     """
 

@@ -30,8 +30,8 @@ class Task:
     """Something to do at times; the attributes are those of 2.1, and may be set.
 
     callable: what to do.  nextrun: when, in seconds since the epoch.  interval: seconds from one time to the next,
-    for information only if the task belongs to a time of day.  last: whether the next time is the last one; the callable
-    may set it, too.  is_shared: whether every process of the site has this task, so that only one may run it.
+    for information only if the task belongs to a time of day.  last: whether the next time is the last one; the
+    callable may set it, too.  is_shared: whether every process of the site has this task, so that only one may run it.
     """
 
     callable: Action
