@@ -153,8 +153,8 @@ class SiteCheck:
             return f'there is no Spyce module {wanted.file or wanted.name!r} beside the page or on the config\'s path'
         if _has_name(path, wanted.name):
             return None
-        return f'{os.path.basename(path)} has no class {wanted.name!r}: a Spyce module is a class of the name under ' \
-               'which it is imported'
+        return f'{os.path.basename(path)} has no class {wanted.name!r}: a Spyce module is a class of the name ' \
+               'under which it is imported'
 
     def _column(self, file: str, line: int, name: str) -> int:
         reading = self._readings.get(os.path.realpath(file))

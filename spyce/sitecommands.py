@@ -14,8 +14,8 @@ def check(folder: str, config: str | None) -> None:
     """Compile all of the site in DIR and print what is wrong with it.
 
     Each line says file:line:column: message. Looked at are pages (.spy, .spi), Python files, the config, what lies in
-    the folders of its path; and what compiles and will surely fail: Spyce modules, parents and included files that are
-    not there. Links are not followed.
+    the folders of its path; and what compiles and will surely fail: Spyce modules, parents and included files that
+    are not there. Links are not followed.
 
     The config is Python, and is run; so are the tag libraries that pages load. No page runs, nor any other module. A
     .spi file that a page includes at compile time is compiled there only, as it may be part of a block.
@@ -44,9 +44,9 @@ def migrate(folder: str, write: bool) -> None:
     Shows, as a unified diff, how its pages (.spy, .spi), modules and config have to change, and what a human has to
     decide or do, with its place in the files as they are. Nothing of the site is run. Links are not followed.
 
-    Pages that are not UTF-8 are read as Western European text, unless the config names an encoding, and are written as
-    UTF-8. Code that runs in both Pythons and means something else in Python 3 (a division of integers, keys() taken for
-    a list) is changed or told only while some file of the site is of Python 2: keep what this prints.
+    Pages that are not UTF-8 are read as Western European text, unless the config names an encoding, and are written
+    as UTF-8. Code that runs in both Pythons and means something else in Python 3 (a division of integers, keys()
+    taken for a list) is changed or told only while some file of the site is of Python 2: keep what this prints.
 
     The exit status is 0 if all runs as it is, else 1.
     """

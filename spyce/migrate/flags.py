@@ -109,8 +109,8 @@ def flags(tree: Any, *, likely: bool, own_modules: Collection[str] = ()) -> Iter
         elif node.type == syms.raise_stmt and _is_text(node.children[1]):
             yield Note.at(node, 'string exceptions are gone: make a class that derives from Exception, and raise it')
         elif node.type == syms.exec_stmt and len(node.children) == 2:
-            yield Note.at(node, 'exec() binds no names of the page or function around it any more: exec(code, names), '
-                                'and names["x"]')
+            yield Note.at(node, 'exec() binds no names of the page or function around it any more: '
+                                'exec(code, names), and names["x"]')
         elif node.type == token.STRING and node.value.strip('\'"') in HANDLERS:
             yield Note.at(node, f"{node.value}: {HANDLERS[node.value.strip(chr(39) + chr(34))]}")
         elif likely and node.type in (token.SLASH, token.SLASHEQUAL) and _may_be_of_integers(tree, node):
@@ -143,8 +143,8 @@ def _power(node: Any, bound: Collection[str], is_string: bool, likely: bool) -> 
         yield Note.at(first, BUILTINS[first.value])
     if first.type == token.NAME and first.value == 'unicode' and node.children[1] is calls[0] \
             and len(arguments(calls[0])) > 1:
-        yield Note.at(first, 'str(x, encoding) takes bytes only: drop it for what is text already, as what the module '
-                             'request gives')
+        yield Note.at(first, 'str(x, encoding) takes bytes only: drop it for what is text already, as what the '
+                             'module request gives')
     if name.startswith('string.') and is_string and not _is_plain(calls[0]):
         yield Note.at(node, f'{name}: it is a method of text now, and these arguments are not plain')
     if likely:
@@ -172,14 +172,14 @@ def _codecs(node: Any) -> Iterator[Note]:
         name = method.children[1].value
         given = [str(each).strip().strip('\'"').lower() for each in arguments(call)[:1]]
         if name in ('encode', 'decode') and given and given[0] in _BINARY_CODECS:
-            yield Note.at(method.children[1], f'{name}({given[0]!r}) is gone from text: use codecs.{name}, binascii or '
-                                              'base64, with bytes')
+            yield Note.at(method.children[1], f'{name}({given[0]!r}) is gone from text: use codecs.{name}, '
+                                              'binascii or base64, with bytes')
         elif name == 'decode':
             yield Note.at(method.children[1], 'text has no decode() in Python 3: only bytes have; what the module '
                                               'request gives is text')
         elif name == 'encode':
-            yield Note.at(method.children[1], 'encode() gives bytes, which a page prints as b\'..\': text goes to the '
-                                              'page as it is')
+            yield Note.at(method.children[1], 'encode() gives bytes, which a page prints as b\'..\': text goes to '
+                                              'the page as it is')
 
 
 def _may_be_of_integers(tree: Any, operator: Any) -> bool:

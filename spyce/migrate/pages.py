@@ -210,7 +210,8 @@ class _Converter:
         word = re.compile(rf'\b{line.split()[-1].partition(".")[0]}\b')
         users = {number for number, text in changed.items() if word.search(text)}
         if line.startswith('from functools import reduce'):
-            users = {number for number, start, end in segments(skeleton.text) if word.search(skeleton.text[start:end])}
+            users = {number for number, start, end in segments(skeleton.text)
+                     if word.search(skeleton.text[start:end])}
         for unit in self.reading.units:
             own = [piece for piece in unit.events if isinstance(piece, Piece)]
             using = [piece for piece in [*unit.class_chunks, *own]

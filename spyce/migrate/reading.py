@@ -1,7 +1,7 @@
 """Where in a page its Python stands.
 
-Unlike the compiler's parser this needs neither Python 3 nor tag libraries, and goes on where a page is wrong: that the
-compiler will tell.
+Unlike the compiler's parser this needs neither Python 3 nor tag libraries, and goes on where a page is wrong: that
+the compiler will tell.
 """
 from __future__ import annotations
 

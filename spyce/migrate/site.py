@@ -183,7 +183,8 @@ class Migration:
         text = file.text.replace('\r\n', '\n')
         file.converted = file.text
         try:
-            module = convert(text if text.endswith('\n') else text + '\n', likely=likely, own_modules=self._own_modules)
+            module = convert(text if text.endswith('\n') else text + '\n', likely=likely,
+                             own_modules=self._own_modules)
         except UnreadablePython:
             file.is_python2 = True
             return ()  # the compiler says where
