@@ -145,8 +145,8 @@ class _StringModule(_Fix):
     PATTERN = "power< 'string' trailer< '.' name=NAME > call=trailer< '(' any* ')' > rest=any* >" \
               " | power< 'string' trailer< '.' constant=('letters'|'lowercase'|'uppercase') > any* >"
     methods = frozenset(['lower', 'upper', 'strip', 'lstrip', 'rstrip', 'capitalize', 'swapcase', 'expandtabs',
-                         'split', 'rsplit', 'find', 'rfind', 'index', 'rindex', 'count', 'replace', 'ljust', 'rjust', 'center',
-                         'zfill'])
+                         'split', 'rsplit', 'find', 'rfind', 'index', 'rindex', 'count', 'replace', 'ljust', 'rjust',
+                         'center', 'zfill'])
     functions = {'atoi': 'int', 'atol': 'int', 'atof': 'float'}
 
     def start_tree(self, tree: Any, filename: str) -> None:
