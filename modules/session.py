@@ -12,6 +12,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from spyce.legacy.spyceModule import spyceModule
+from spyce.runtime.handler import REDIRECTED
 from spyce.sessions import (
     CLEAN_INTERVAL,
     DbmStore,
@@ -172,24 +173,28 @@ class session(spyceModule, MutableMapping[str, Any]):
         """Add to a number (0 if it is not there) and return it; with lock='merge' stored at once."""
         return self._session.incr(key, by)
 
-    def token(self) -> str:
+    def token(self, purpose: str = '') -> str:
         """A CSRF token for a form: <input type=hidden name=token value="[[=session.token()]]">.
 
-        For a visitor without a session nothing is stored: the token hangs on a cookie of its own.
+        For a visitor without a session nothing is stored: the token hangs on a cookie of its own. purpose: what it is
+        good for, and nothing else.
         """
-        return self._session.token()
+        return self._session.token(purpose)
 
-    def check(self, token: Any) -> bool:
+    def check(self, token: Any, purpose: str = '') -> bool:
         """Whether the token that a form sent is of this session: if not session.check(request['token']): refuse."""
-        return self._session.check(token)
+        return self._session.check(token, purpose)
 
     def flash(self, text: str, kind: str = 'info') -> None:
         """Leave a message for the visitor's next page that asks for flashes()."""
         self._session.flash(text, kind)
 
     def flashes(self) -> list[tuple[str, str]]:
-        """The messages left, as (kind, text), each once."""
-        return self._session.flashes()
+        """The messages left, as (kind, text), each once.
+
+        None after redirect.external(): what this page prints is not seen, so they are for the page that follows.
+        """
+        return [] if self._api.getRequest().state.get(REDIRECTED) else self._session.flashes()
 
 
 def clean_store(store: SessionStore | None = None) -> int:

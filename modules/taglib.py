@@ -85,14 +85,17 @@ class taglib(spyceModule):
 
     # -- one use of a tag, in this order -------------------------------------------------------------------------
 
-    def tagPush(self, prefix: str, name: str, paired: bool, handler_id: str = '') -> None:
-        """Enter a tag. handler_id: by which a request asks for its active handlers."""
+    def tagPush(self, prefix: str, name: str, paired: bool, handler_id: str = '',
+                inner_handlers: tuple[str, ...] = ()) -> None:
+        """Enter a tag. handler_id: by which a request asks for its active handlers; inner_handlers: those of the
+        tags within it."""
         try:
             tag_class = self._libraries[prefix].getTagClass(name)
         except KeyError:
             raise SpyceError(f'there is no tag <{prefix}:{name}>: is its library loaded?') from None
         tag = tag_class(prefix, bool(paired), self.getTag(), {}, self)
         tag._handler_id = handler_id
+        tag._inner_handlers = inner_handlers
         self._open.append(_OpenTag(tag, self._api.output))
 
     def tagModule(self, name: str) -> None:

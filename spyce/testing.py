@@ -24,6 +24,8 @@ from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from spyce.testing_forms import find_button
+
 if TYPE_CHECKING:
     from spyce import storesuite as store_suite  # noqa: F401  what __getattr__ gives
 
@@ -191,6 +193,20 @@ class Client:
         """POST to a path; the parameters are those of request()."""
         return self.request('POST', path, query=query, data=data, files=files, headers=headers,
                             content_type=content_type, follow_redirects=follow_redirects)
+
+    def press(self, answer: Response, button: str, fill: Mapping[str, Any] | None = None,
+              headers: Mapping[str, str] | None = None, follow_redirects: bool = False) -> Response:
+        """Press a button of an answer, as a browser would: the form is sent as it stands, hidden fields and all.
+
+        button: its text.  fill: what was typed or chosen before: field name -> value, a list of values, or None for
+        none.  Raises LookupError if the answer has no such button.
+        """
+        form, pressed = find_button(answer.text, button)
+        fields = form.sent_by(pressed, dict(fill or {}))
+        path = urlsplit(urljoin(answer.url, form.action)).path
+        if form.method == 'POST':
+            return self.post(path, fields, headers=headers, follow_redirects=follow_redirects)
+        return self.get(path, fields, headers=headers, follow_redirects=follow_redirects)
 
     def request(self, method: str, path: str, query: Data = None, data: Data = None,
                 files: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None,

@@ -14,6 +14,7 @@ from spyce.tags.attributes import attribute_text
 from spyce.tags.dates import iso_date, strptime_format
 
 from spyce.legacy.spyceTag import spyceTagPlus
+from spyce.runtime.conversions import split_name
 from spyce.runtime.exceptions import SpyceError
 
 
@@ -49,7 +50,13 @@ class Field(spyceTagPlus):
         self.getOut().write(html)
 
     def sent(self, name: str) -> list[str] | None:
-        """The values sent for this name, from the query or else from the body; None if there are none."""
+        """The values sent for this name, from the query or else from the body; None if there are none.
+
+        To a form that was not sent, while another form of the page was, nothing was sent.
+        """
+        form = self.getParent('form')
+        if getattr(form, 'is_other', False):
+            return None
         return self.getModule('request').getpost(name)  # type: ignore[no-any-return]
 
     def shown(self, name: str, value: object, default: object) -> object:
@@ -59,9 +66,14 @@ class Field(spyceTagPlus):
         sent = self.sent(name)
         return sent[0] if sent else default
 
+    def sent_choices(self, name: str) -> list[str] | None:
+        """As sent(), for fields of which a browser sends nothing if nothing is chosen."""
+        sent = self.sent(name)
+        return [] if sent is None and getattr(self.getParent('form'), 'was_sent', False) else sent
+
     def chosen(self, name: str, selected: object, default: object) -> list[str]:
         """What is chosen of several: `selected`, else all that was sent, else the default; each may be a list."""
-        given = (values for values in (selected, self.sent(name), default) if values is not None)
+        given = (values for values in (selected, self.sent_choices(name), default) if values is not None)
         return _as_texts(next(given, ()))
 
     def write_label(self, label: object, id: object) -> None:
@@ -72,8 +84,13 @@ class Field(spyceTagPlus):
     def write_input(self, name: str, id: object, value: object, others: dict[str, Any]) -> None:
         """Write the field as an <input>; the tags are named after its types."""
         type = self.name.removesuffix('list')
-        attributes = {'type': type, 'name': name, 'id': id, 'value': _as_text(value), **others}
+        attributes = {'type': type, 'name': name, 'id': id, 'value': _as_text(value), **self.mark(name), **others}
         self.write(f'<input{attribute_text(attributes)}>')
+
+    def mark(self, name: str) -> dict[str, str]:
+        """The attribute of a field that a handler has complained of."""
+        invalid: frozenset[str] = getattr(self.getParent('form'), 'invalid', frozenset())
+        return {'aria-invalid': 'true'} if invalid and split_name(name)[0].lower() in invalid else {}
 
     def pairs(self, data: Iterable[object]) -> Iterator[tuple[object, str]]:
         """The pairs (text, value) of `data`. Raises SpyceError for what is none."""
@@ -163,7 +180,7 @@ class tag_textarea(Field):
         id = kwargs.pop('id', name)
         self.write_label(label, id)
         sizes = {key: number for key, number in (('rows', rows), ('cols', cols)) if number is not None}
-        self._attribute_text = attribute_text({'name': name, 'id': id, **sizes, **kwargs})
+        self._attribute_text = attribute_text({'name': name, 'id': id, **sizes, **self.mark(name), **kwargs})
         self._value = self.shown(name, value, default)
 
     def body(self, contents: str | None) -> None:
@@ -201,7 +218,7 @@ class tag_radio(_Box):
     def begin(self, name: str, value: object, checked: object = False, default: object = False,
               label: object = None, **kwargs: Any) -> None:
         text = _as_text(value)
-        sent = self.sent(name)
+        sent = self.sent_choices(name)
         is_checked = _is_set(checked) or (_is_set(default) if sent is None else text in sent)
         self.write_box(name, kwargs.pop('id', name), text, label, is_checked, kwargs)
 
@@ -255,8 +272,8 @@ class tag_select(Field):
         id = kwargs.pop('id', name)
         self.write_label(label, id)
         several = {'MULTIPLE': None} if _is_set(multiple) else {}
-        self.write(f'<select{attribute_text({"name": name, "id": id, **several, **kwargs})}>')
-        self._is_decided = selected is not None or self.sent(name) is not None
+        self.write(f'<select{attribute_text({"name": name, "id": id, **several, **self.mark(name), **kwargs})}>')
+        self._is_decided = selected is not None or self.sent_choices(name) is not None
         self._chosen = self.chosen(name, selected, default)
         for text, value in self.pairs(data or ()):
             mark = ' selected' if value in self._chosen else ''

@@ -7,17 +7,24 @@ from spyce.tags import fields
 from spyce.tags.attributes import attribute_text
 
 from spyce.legacy.spyceTag import TagSyntaxError, spyceTagLibrary, spyceTagPlus
+from spyce.runtime.handlers import elements, is_other_form, number_of_form, pressed_in, show_error
 
 
 class tag_form(spyceTagPlus):
     """`<f:form method="POST" action="URL">`: a form, which by default is sent to the page that it is in.
 
-    method: how it is sent, 'GET' or 'POST', set when its contents run.
+    What the handlers of one of its buttons had to say stands at its start. When its contents run, these are set:
+    method: how it is sent, 'GET' or 'POST'; number: which of the forms from this place of the page it is, from 0;
+    was_sent: whether one of its buttons was pressed; is_other: whether a button of another form was; invalid: names
+    of the fields that are wrong, in lower case.
     """
 
     name = 'form'
     mustend = 1
     method = 'POST'
+    number = 0
+    was_sent = is_other = False
+    invalid: frozenset[str] = frozenset()
 
     def syntax(self) -> None:
         self.syntaxPairOnly()
@@ -34,7 +41,8 @@ class tag_form(spyceTagPlus):
             action = '/' + path.lstrip('/\\')  # a path that begins with // would be another host
         attributes = {'method': self.method, 'action': action, **kwargs}
         self.getOut().write(f'<form{attribute_text(attributes)}>')
-        self._write_messages()
+        if self.getInnerHandlers():
+            self._see_what_was_pressed()
 
     def end(self) -> None:
         self.getOut().write('</form>')
@@ -44,15 +52,21 @@ class tag_form(spyceTagPlus):
             raise TagSyntaxError(f'method of <{self.getFullId()}> must be GET or POST; it is {method!r}')
         return method.upper()
 
-    def _write_messages(self) -> None:
-        """Write what was wrong with the fields when the form was sent."""
+    def _see_what_was_pressed(self) -> None:
+        self.number = number_of_form(self)
+        pressed = pressed_in(self, self.number)
+        self.was_sent = pressed is not None
+        self.is_other = is_other_form(self, self.number)
+        if pressed is not None and pressed.error is not None:
+            self.invalid = elements(pressed.error)
+            show_error(self, pressed)
 
 
 class tag_submit(spyceTagPlus):
     """`<f:submit value="..">`: a button that sends the form.
 
-    with: 'button', the only kind; 2.1 knew the attribute. handler: see the manual's chapter on active handlers; such
-    a button must stand within f:form, and has no name of its own.
+    with: 'button', the only kind; 2.1 knew the attribute. handler: what it calls before the page runs, `self.NAME` or
+    `MODULE.NAME`, several with commas; such a button must stand within f:form, and has no name of its own.
     """
 
     name = 'submit'
@@ -60,6 +74,7 @@ class tag_submit(spyceTagPlus):
     def syntax(self) -> None:
         self.syntaxSingleOnly()
         self.syntaxValidSet('with', ['button'])
+        self.handlers = self.getAttributes().get('handler')
         if 'handler' in self.getAttributes():
             self.parentRequired('form')
             if 'name' in self.getAttributes():
@@ -67,12 +82,8 @@ class tag_submit(spyceTagPlus):
 
     def begin(self, handler: str | None = None, **kwargs: Any) -> None:
         kwargs.pop('with', None)
-        attributes = {'type': 'SUBMIT', **self._handler_attributes(), **kwargs}
-        self.getOut().write(f'<input{attribute_text(attributes)}>')
-
-    def _handler_attributes(self) -> dict[str, str]:
-        """Attributes of the button by which a request tells that it was pressed."""
-        return {}
+        button = self.getHandlerAttributes() if self.getHandlerId() else {}
+        self.getOut().write(f'<input{attribute_text({"type": "SUBMIT", **button, **kwargs})}>')
 
 
 class form(spyceTagLibrary):

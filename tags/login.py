@@ -104,5 +104,5 @@ class tag_logout(spyceTagPlus):
                                  'could log visitors out. Send it by POST')
 
     def begin(self, value: object = 'Logout', **kwargs: Any) -> None:
-        attributes = {'type': 'submit', 'name': f'_submit{self.getHandlerId()}', 'value': value, **kwargs}
+        attributes = {'type': 'submit', **self.getHandlerAttributes(), 'value': value, **kwargs}
         self.getOut().write(f'<input{attribute_text(attributes)}>')

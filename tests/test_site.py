@@ -151,7 +151,7 @@ def test_the_basket_counts_and_is_ordered(visitor: Client) -> None:
     assert 'Your basket is empty' in visitor.get('/basket.spy').text
 
 
-@pytest.mark.parametrize('count', ['many', '', '-1', '1000', '1e9'])
+@pytest.mark.parametrize('count', ['many', '-1', '1000', '1e9'])
 def test_a_count_that_is_none_is_refused_at_its_form(visitor: Client, count: str) -> None:
     answer = visitor.press(visitor.get('/shop.spy'), 'Add to basket', fill={'count:int': count})
     assert 'validationerror' in answer.text

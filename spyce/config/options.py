@@ -96,6 +96,7 @@ class Config:
     login_render: str = option('render:login', checks.tag_name)
     loginrequired_render: str = option('render:login_required', checks.tag_name)
     validation_render: str = option('render:validation', checks.text)
+    handler_tokens: bool = option(True, checks.flag)
 
     # Not options
     sessions: SessionOptions = field(default_factory=SessionOptions)

@@ -52,6 +52,7 @@ class spyceTag:
         self._attributes: dict[str, Any] = dict(attributes or {})
         self._taglib = taglib
         self._handler_id = ''
+        self._inner_handlers: tuple[str, ...] = ()
         self._anywhere = False  # in syntax(): there may be tags around that are not known
 
     # -- to override -------------------------------------------------------------------------------------------
@@ -113,6 +114,21 @@ class spyceTag:
     def getHandlerId(self) -> str:
         """What a request says to run the handlers of this tag; '' if it has none."""
         return self._handler_id
+
+    def getInnerHandlers(self) -> tuple[str, ...]:
+        """The handler ids of the tags that stand within this one."""
+        return self._inner_handlers
+
+    def getHandlerAttributes(self) -> dict[str, str]:
+        """Attributes for the button that runs the handlers of this tag; the token that goes with it is written.
+
+        A tag with handlers that stands in an f:form writes these into its <input> or <button>.
+        """
+        from spyce.runtime.handlers import button_name, token_field
+        form = self.getParent('form')
+        name = button_name(self, getattr(form, 'number', 0))
+        self.getOut().write(token_field(self, name, getattr(form, 'method', 'POST')))
+        return {'name': name}
 
     def getBuffered(self) -> bool:
         """Whether the output of the body is collected."""

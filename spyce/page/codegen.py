@@ -191,7 +191,7 @@ class _Generator:
             out.glue(f'taglib.prepare({use.name!r}, {use.file!r}, {use.prefix!r}, {prepare.tag!r}, '
                      f'{prepare.attributes!r})', prepare.offset)
         if unit.handlers:
-            out.glue('_spyceWrapper.run_handlers(self)', unit.start)
+            out.glue('_spyceWrapper.run_handlers()', unit.start)
         for use in unit.initial.values():
             self._load(use, unit.start)
 
@@ -264,8 +264,9 @@ class _Generator:
 
     def _open_tag(self, tag: TagOpen) -> None:
         out, at = self.out, tag.start
-        handler_id = f', {tag.handler_id!r}' if tag.handler_id else ''
-        out.glue(f'taglib.tagPush({tag.prefix!r}, {tag.name!r}, {tag.paired}{handler_id})', at)
+        handlers = f', {tag.handler_id!r}, {tuple(tag.inner_handlers)!r}' \
+            if tag.handler_id or tag.inner_handlers else ''
+        out.glue(f'taglib.tagPush({tag.prefix!r}, {tag.name!r}, {tag.paired}{handlers})', at)
         self._block('try:', at)
         if tag.traits.catches:
             self._block('try:', at)

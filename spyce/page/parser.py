@@ -55,6 +55,7 @@ class Open:
     name: str = ''
     traits: TagTraits = TagTraits()
     attributes: dict[str, str | None] = field(default_factory=dict)
+    inner_handlers: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -321,9 +322,12 @@ class Parser:
             self.environment.prepares.append(Prepare(use, name, written, match.start()))
         handler_id = self.environment.add_handlers(traits.handlers) if traits.handlers else ''
         self.environment.add_parts(traits.parts, match.start())
+        for opened in self._open:
+            opened.inner_handlers += [*([handler_id] if handler_id else []), *traits.parts.handlers]
+        tag = TagOpen(match.start(), end, prefix, name, paired, traits, python, handler_id)
         if paired:
-            self._push(Open(match.start(), f'{prefix}:{name}', traits, written))
-        self.add(TagOpen(match.start(), end, prefix, name, paired, traits, python, handler_id))
+            self._push(Open(match.start(), f'{prefix}:{name}', traits, written, tag.inner_handlers))
+        self.add(tag)
 
     def loaded_here(self, error: PageSyntaxError, offset: int) -> PageSyntaxError:
         """An error in a tag collection, which also tells who loads it."""

@@ -89,6 +89,7 @@ class TagOpen(Element):
     traits: TagTraits
     attributes: dict[str, Mapped | str | None]  # Mapped: Python, str: text
     handler_id: str = ''
+    inner_handlers: list[str] = field(default_factory=list)  # ids of the tags with handlers within it
 
 
 @dataclass(frozen=True)

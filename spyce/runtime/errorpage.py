@@ -80,7 +80,7 @@ class _Writer:
         """One exception: the page's own line, then all frames, newest first."""
         parts = []
         if failure.link:
-            parts.append(f'<h2>{escape(LINKS[failure.link])}</h2><p class="chained"><b>{self.text(failure.kind)}</b> '
+            parts.append(f'<h2>{escape(LINKS[failure.link])}</h2><p class="chained"><strong>{self.text(failure.kind)}</strong> '
                          f'{self.text(failure.message)}</p>')
         own = failure.own
         if own is not None:
@@ -92,7 +92,7 @@ class _Writer:
             parts.append(f'<p>{failure.left_out} calls in the middle are left out.</p>')
         for number, member in enumerate(failure.members, 1):
             parts.append(f'<h3>{number} of {len(failure.members)} in the group</h3>'
-                         f'<p class="chained"><b>{self.text(member.kind)}</b> {self.text(member.message)}</p>'
+                         f'<p class="chained"><strong>{self.text(member.kind)}</strong> {self.text(member.message)}</p>'
                          f'{self.failure(member)}')
         return f'<section>{"".join(parts)}</section>'
 
@@ -112,7 +112,7 @@ class _Writer:
                              '</details>')
                 engine = []
             if frame is own and frame is not None:
-                parts.append(f'<p class="here">{self._place(frame)} <i>shown above</i></p>')
+                parts.append(f'<p class="here">{self._place(frame)} <em>shown above</em></p>')
             elif frame is not None:
                 parts.append(self._frame(frame, opened=frame.kind is not Kind.LIBRARY and len(frames) < 12))
         return ''.join(parts)
@@ -124,18 +124,18 @@ class _Writer:
                 f'<summary>{self._place(frame)}{brief}</summary>{self._lines(frame)}{self._values(frame)}</details>')
 
     def _place(self, frame: Frame) -> str:
-        function = f' in <b>{escape(frame.function)}</b>' if frame.function else ''
+        function = f' in <strong>{escape(frame.function)}</strong>' if frame.function else ''
         return f'<span class="file">{escape(short_name(frame.file, self._root))}:{frame.line}</span>{function}'
 
     def _lines(self, frame: Frame) -> str:
         lines = []
         for number, text in frame.around(AROUND):
             if number != frame.line:
-                lines.append(f'<span class="line"><i>{number}</i>{_source(text)}</span>')
+                lines.append(f'<span class="line"><em>{number}</em>{_source(text)}</span>')
                 continue
-            lines.append(f'<span class="line hit"><i>{number}</i>{_marked(text, frame.span)}</span>')
+            lines.append(f'<span class="line hit"><em>{number}</em>{_marked(text, frame.span)}</span>')
             if frame.span is not None:
-                lines.append(f'<span class="line carets" aria-hidden="true"><i></i>'
+                lines.append(f'<span class="line carets" aria-hidden="true"><em></em>'
                              f'{_source(caret_line(text, frame.span))}</span>')
         return f'<pre class="source">{"".join(lines)}</pre>' if lines else ''
 
@@ -160,7 +160,7 @@ class _Writer:
         if not asked.method:
             return ''
         query = self._table(asked.query(), 'values')
-        return (f'<section><h2>Request</h2><p class="chained"><b>{self.text(asked.method)}</b> '
+        return (f'<section><h2>Request</h2><p class="chained"><strong>{self.text(asked.method)}</strong> '
                 f'{self.text(asked.path)}</p>{"<h3>Query</h3>" + query if query else ""}'
                 f'<h3>Headers</h3>{self._table(asked.headers(), "values")}</section>')
 

@@ -28,14 +28,14 @@ details[open]>summary code{display:none}
 .engine{background:none;border-style:dashed}
 .engine ul{margin:0 0 .7rem;padding-left:2.3rem;color:var(--soft)}
 .here{border:1px solid var(--line);border-radius:8px;padding:.5rem .9rem .5rem 2rem;margin:.5rem 0}
-.here i{color:var(--soft);margin-left:1rem}
+.here em{color:var(--soft);margin-left:1rem}
 .source{margin:0;padding:.5rem 0;background:var(--code);border-top:1px solid var(--line);overflow-x:auto;
 line-height:1.55}
 .line{display:block;min-width:max-content;padding-right:1rem}
-.line i{display:inline-block;width:3.6rem;padding-right:1rem;text-align:right;color:var(--soft);font-style:normal;
+.line em{display:inline-block;width:3.6rem;padding-right:1rem;text-align:right;color:var(--soft);font-style:normal;
 user-select:none}
 .hit{background:var(--hit)}
-.hit i{color:var(--red);font-weight:700}
+.hit em{color:var(--red);font-weight:700}
 .carets{background:var(--hit);color:var(--red);line-height:1;height:1.1em;font-weight:700;user-select:none}
 mark{background:var(--mark);color:inherit;border-radius:2px}
 .values{width:100%;border-collapse:collapse;border-top:1px solid var(--line)}
@@ -45,6 +45,6 @@ section>.values{background:var(--card);border:1px solid var(--line)}
 .values td{overflow-wrap:anywhere;white-space:pre-wrap}
 textarea{display:block;width:100%;border:0;border-top:1px solid var(--line);padding:.8rem;background:var(--code);
 color:var(--ink);resize:vertical}
-@media (max-width:40rem){body{padding:1rem .6rem}summary code{display:none}.line i{width:2.6rem;padding-right:.6rem}
+@media (max-width:40rem){body{padding:1rem .6rem}summary code{display:none}.line em{width:2.6rem;padding-right:.6rem}
 .values th{white-space:normal}}
 """

@@ -15,6 +15,7 @@ from spyce.page import PageSyntaxError
 from spyce.runtime.context import outside_of_pages, serving
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError, spyceDone, spyceForbidden, spyceNotFound, spyceRedirect
+from spyce.runtime.handlers import log_unshown
 from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.output import Output
 from spyce.runtime.paths import PathRefused, page_to_run
@@ -128,6 +129,7 @@ class Execution:
                 wrapper.spyceInit()
                 wrapper.getGlobals().update(names or {})
                 wrapper.spyceProcess(*args, **kwargs)
+                log_unshown(self.request, wrapper.getFilename())
             except spyceDone:
                 pass  # a module or the page's class has ended the page before it began
             except spyceRedirect:

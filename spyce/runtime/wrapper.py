@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from spyce import MAX_STACK
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError, spyceDone, spyceRedirect
+from spyce.runtime.handlers import run_handlers
 from spyce.runtime.modules import DEFAULT_MODULES, ModuleNotFound
 from spyce.runtime.namespace import LoadedPage, Namespace
 from spyce.runtime.output import Output
@@ -187,6 +188,11 @@ class spyceWrapper:
         part = spyceWrapper(self._server, page, self._request, self.output, modules, self.page_instance, tag)
         with self.output.without_filters_of_page() if self.output.filters else contextlib.nullcontext():
             self._run_part(part, args, {})
+
+    def run_handlers(self) -> None:
+        """Run the active handlers of the button that was pressed, if any; a compiled page calls it first."""
+        if not self.handlers_blocked:
+            run_handlers(self, self.page.compiled.handlers)
 
     @staticmethod
     def _run_part(part: spyceWrapper, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from spyce.sessions.ids import new_id
 from spyce.sessions.link import StoreLink
 from spyce.sessions.native import ENGINE_ITEMS, FLASHES, SECRET, is_bookkeeping
 from spyce.sessions.options import LOCK_MODES, check_lock, check_seconds
-from spyce.sessions.tokens import check_token, make_token, new_secret
+from spyce.sessions.tokens import check_token, make_token, new_secret, secret_for
 from spyce.sessions.users import check_indexed
 from spyce.sessions.values import Items, Packed, SessionValues, pack, unpack
 
@@ -215,8 +215,10 @@ class RequestSession(MutableMapping[str, Any]):
 
     # CSRF tokens, messages
 
-    def token(self) -> str:
+    def token(self, purpose: str = '') -> str:
         """A token for a form of this page; check() knows it at the next request. Each call gives another text.
+
+        purpose: what the token is good for, and nothing else; check() must be told the same.
 
         With a session its secret is kept there: the first call is a put. For a visitor without one it hangs on a
         cookie of its own and the site's key, and nothing is stored; if this request puts something later, the new
@@ -230,15 +232,15 @@ class RequestSession(MutableMapping[str, Any]):
         elif secret is None:
             values = self._load_to_change('session.token()')
             secret = self._change_item(values, SECRET, None, lambda there: there or new_secret())
-        return make_token(secret)
+        return make_token(secret_for(secret, purpose))
 
-    def check(self, token: object) -> bool:
+    def check(self, token: object, purpose: str = '') -> bool:
         """Whether `token`, as a form sent it, is one that token() gave to a page of this session, or, for a visitor
-        without one, to a page in this browser. None is not."""
+        without one, to a page in this browser, for this purpose. None is not."""
         secret = self._load().get(SECRET)
         if secret is None and self._is_visitor() and self._form.is_possible:
             secret = self._form.sent_secret()
-        return secret is not None and check_token(token, secret)
+        return secret is not None and check_token(token, secret_for(secret, purpose))
 
     def _is_visitor(self) -> bool:
         """Whether there is no session, stored or begun."""

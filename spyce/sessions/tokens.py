@@ -20,6 +20,13 @@ def new_secret() -> str:
     return secrets.token_hex(SIZE)
 
 
+def secret_for(secret: str, purpose: str) -> str:
+    """The secret whose tokens are good for one purpose only; with '' the secret itself."""
+    if not purpose:
+        return secret
+    return hmac.new(bytes.fromhex(secret), purpose.encode(), 'sha256').hexdigest()
+
+
 def make_token(secret: str) -> str:
     """A token for one page: 86 characters that are safe in HTML and URLs."""
     mask = secrets.token_bytes(SIZE)

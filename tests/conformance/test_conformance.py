@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,6 @@ from spyce.testing import Client
 
 HERE = Path(__file__).parent
 
-LATER = {
-    'active handlers': re.compile(r'<f:[^>]* handler='),
-}
-
 OVERRULED: dict[str, str] = {}
 """Cases that decisions overrule: name -> the reason, and where the opposite is tested."""
 
@@ -28,11 +23,7 @@ def all_cases() -> list[Any]:
     cases = []
     for file in sorted(HERE.glob('*.json')):
         for case in json.loads(file.read_text('utf-8')):
-            source = ''.join(case['files'].values())
-            marks = [pytest.mark.skip(reason=f'needs {what}')
-                     for what, pattern in LATER.items() if pattern.search(source)]
-            if case['name'] in OVERRULED:
-                marks.append(pytest.mark.skip(reason=OVERRULED[case['name']]))
+            marks = [pytest.mark.skip(reason=OVERRULED[case['name']])] if case['name'] in OVERRULED else []
             cases.append(pytest.param(case, id=f'{file.stem}-{case["name"]}', marks=marks))
     return cases
 
@@ -45,6 +36,7 @@ class Site:
         self.encoding = case.get('encoding', 'utf-8')
         self.jar: dict[str, str] = {}
         self._edits = 0
+        self._last: Any = None
         for path, text in case['files'].items():
             self.write(path, text)
         options = dict(case.get('config', {}))
@@ -72,10 +64,14 @@ class Site:
             cookie = '; '.join(f'{name}={value}' for name, value in self.jar.items())
         if cookie:
             headers['Cookie'] = cookie
-        answer = Client(self.app).request('POST' if 'post' in request else 'GET', request['path'],
-                                          query=request.get('query', ''), headers=headers,
-                                          data=request['post'].encode('utf-8') if 'post' in request else None,
-                                          content_type=request.get('ctype'))
+        if 'press' in request:
+            answer = Client(self.app).press(self._last, request['press'], request.get('fill'), headers=headers)
+        else:
+            answer = Client(self.app).request('POST' if 'post' in request else 'GET', request['path'],
+                                              query=request.get('query', ''), headers=headers,
+                                              data=request['post'].encode('utf-8') if 'post' in request else None,
+                                              content_type=request.get('ctype'))
+        self._last = answer
         for sent in answer.set_cookies:
             self.jar.pop(sent.name, None)
             if not sent.is_deletion():
@@ -84,7 +80,7 @@ class Site:
 
 
 class Parsed(HTMLParser):
-    """A document as a list of tags and texts, as `html` comparisons see it."""
+    """A document as a list of tags and texts, as `html` comparisons see it: without the engine's hidden fields."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -93,7 +89,9 @@ class Parsed(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.events.append((tag, sorted((name, value or '') for name, value in attrs)))
+        attributes = {name: value or '' for name, value in attrs}
+        if attributes.get('type') != 'hidden' or not attributes.get('name', '').startswith(('_spy', '_submit')):
+            self.events.append((tag, sorted(attributes.items())))
 
     def handle_endtag(self, tag: str) -> None:
         self.events.append(f'/{tag}')

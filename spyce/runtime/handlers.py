@@ -1,0 +1,238 @@
+"""Active handlers: what the button of a form calls before its page runs (manual: active handlers; reference 9).
+
+A button has the field `_submit` and an id that the compiler has given it; beside it stands a hidden field with a token
+for that button. Of a form that stands in the page several times the second and later ones have a number, too.
+"""
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from inspect import Parameter
+from typing import TYPE_CHECKING, Any
+
+from spyce.page.tags import HandlerUse
+from spyce.runtime.context import outside_of_pages
+from spyce.runtime.conversions import Fields, NotConvertible
+from spyce.runtime.exceptions import CompoundHandlerError, HandlerError, SpyceError
+from spyce.runtime.modules import moduleFinder
+
+if TYPE_CHECKING:
+    from spyce.legacy.spyceTag import spyceTag
+    from spyce.runtime.wrapper import spyceWrapper
+
+log = logging.getLogger('spyce.page')
+
+_BUTTON = re.compile(r'_submit(?P<id>[0-9a-f]{16})(?:_(?P<number>[0-9]{1,6}))?')
+_PRESSED = 'pressed'
+_FORMS = 'forms'
+
+EXPIRED = 'This form is not valid any more. Please send it again.'
+
+
+@dataclass
+class Pressed:
+    """The button that was pressed, and what its handlers had to say.
+
+    number: which of several forms from one place of the page it stands in, from 0.
+    """
+
+    handler_id: str
+    number: int
+    error: Exception | None = None
+
+
+# -- running -------------------------------------------------------------------------------------------------------
+
+def run_handlers(api: spyceWrapper, handlers: Mapping[str, HandlerUse]) -> None:
+    """Run the handlers of the button that this request has pressed, if it is one of the page's.
+
+    A HandlerError is kept for the form that has the button; all else that a handler raises passes.
+    """
+    method = api.getModule('request').method()
+    name, pressed = _pressed(api, handlers, method)
+    if pressed is None:
+        return
+    api.getRequest().state[_PRESSED] = pressed
+    use = handlers[pressed.handler_id]
+    try:
+        if api.getServer().config.handler_tokens:
+            _check_token(api, name, pressed, method)
+        _call_all(api, use, _fields(api, method))
+    except (HandlerError, CompoundHandlerError) as error:
+        pressed.error = error
+
+
+def _pressed(api: spyceWrapper, handlers: Mapping[str, HandlerUse], method: str) -> tuple[str, Pressed | None]:
+    """The field of the button that was pressed, and what it says."""
+    request = api.getModule('request')
+    sent = request.post() if method == 'POST' else request.get() if method == 'GET' else {}
+    for name in sent:
+        match = _BUTTON.fullmatch(name)
+        use = handlers.get(match['id']) if match else None
+        if match and use and use.by_get == (method == 'GET'):
+            return name, Pressed(match['id'], int(match['number'] or 0))
+    return '', None
+
+
+def _fields(api: spyceWrapper, method: str) -> Fields:
+    request = api.getModule('request')
+    return Fields(request.post() if method == 'POST' else request.get(), request.file())
+
+
+def _check_token(api: spyceWrapper, name: str, pressed: Pressed, method: str) -> None:
+    """Raise HandlerError, with status 403, unless a page of this visitor had the button."""
+    request = api.getModule('request')
+    token = (request.post1 if method == 'POST' else request.get1)(f'{name}_token')
+    if not api.getModule('session').check(token, _purpose(pressed.handler_id, method)):
+        api.getResponse().setReturnCode(403)
+        raise HandlerError(None, EXPIRED)
+
+
+def _purpose(handler_id: str, method: str) -> str:
+    return f'{method} {handler_id}'
+
+
+def _call_all(api: spyceWrapper, use: HandlerUse, fields: Fields) -> None:
+    """Call all handlers in order, until one raises; none of them if the fields do not fit."""
+    functions = [_function(api, name, use.file) for name in use.names]
+    errors = CompoundHandlerError()
+    calls = [(function, *_arguments(function, api, fields, errors)) for function in functions]
+    if errors:
+        raise errors.errors[0] if len(errors.errors) == 1 else errors
+    for function, positional, named in calls:
+        function(*positional, **named)
+
+
+def _function(api: spyceWrapper, name: str, file: str) -> Callable[..., Any]:
+    """The function that a handler's name stands for. Raises SpyceError if there is none."""
+    owner, *path = name.split('.')
+    if owner == 'self':
+        found: Any = api.instance
+    else:
+        *modules, function = name.split('.')
+        folder = os.path.dirname(file or api.getFilename())
+        site_import = api.getServer().site_imports.builtins_for(folder)['__import__']
+        found, path = site_import('.'.join(modules), fromlist=(function,)), [function]
+    for part in path:
+        found = getattr(found, part, None)
+    if not callable(found):
+        where = 'method of the page: define it in a class chunk' if owner == 'self' else 'function of that module'
+        raise SpyceError(f'handler="{name}": there is no such {where}')
+    return found  # type: ignore[no-any-return]
+
+
+# -- arguments -----------------------------------------------------------------------------------------------------
+
+def _arguments(function: Callable[..., Any], api: spyceWrapper, fields: Fields,
+               errors: CompoundHandlerError) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of a handler: `api`, then fields by the names of its parameters. What does not fit is added to
+    `errors`."""
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    parameters = list(inspect.signature(function).parameters.values())
+    if parameters and _takes_api(parameters[0], fields):
+        positional.append(moduleFinder(api))
+        if parameters[0].kind is not Parameter.VAR_POSITIONAL:
+            del parameters[0]
+    taken = {parameter.name for parameter in parameters}
+    for parameter in parameters:
+        if parameter.kind is Parameter.VAR_KEYWORD:
+            others = [Parameter(name, Parameter.KEYWORD_ONLY) for name in fields.names() if name not in taken]
+            for other in others:
+                _add_argument(other, fields, positional, named, errors)
+        elif parameter.kind is not Parameter.VAR_POSITIONAL:
+            _add_argument(parameter, fields, positional, named, errors)
+    return positional, named
+
+
+def _takes_api(parameter: Parameter, fields: Fields) -> bool:
+    """Whether the first parameter of a handler is for `api`: always by that name; by another one as in 2.1, unless
+    there is a field of that name."""
+    if parameter.kind in (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD):
+        return False
+    return parameter.name == 'api' or parameter.name not in fields.names()
+
+
+def _add_argument(parameter: Parameter, fields: Fields, positional: list[Any], named: dict[str, Any],
+                  errors: CompoundHandlerError) -> None:
+    name, default = parameter.name, parameter.default
+    try:
+        value = fields.value(name)
+    except NotConvertible as problem:
+        if not problem.is_empty or default is Parameter.empty:
+            errors.add(HandlerError(name, str(problem)))
+            return
+        value = default
+    except KeyError:
+        if default is Parameter.empty:
+            errors.add(HandlerError(name, 'is missing'))
+            return
+        value = default
+    if parameter.kind is Parameter.POSITIONAL_ONLY:
+        positional.append(value)
+    else:
+        named[name] = value
+
+
+# -- forms and buttons ---------------------------------------------------------------------------------------------
+
+def number_of_form(tag: spyceTag) -> int:
+    """Which of the forms from this place of the page the form tag is, from 0; to be asked once for each."""
+    counts: dict[tuple[str, ...], int] = tag._taglib._api.getRequest().state.setdefault(_FORMS, {})
+    number = counts.get(tag.getInnerHandlers(), 0)
+    counts[tag.getInnerHandlers()] = number + 1
+    return number
+
+
+def pressed_in(tag: spyceTag, number: int) -> Pressed | None:
+    """What is known of the button that was pressed, if it stands in this form."""
+    pressed: Pressed | None = tag._taglib._api.getRequest().state.get(_PRESSED)
+    if pressed is None or pressed.number != number or pressed.handler_id not in tag.getInnerHandlers():
+        return None
+    return pressed
+
+
+def is_other_form(tag: spyceTag, number: int) -> bool:
+    """Whether a button was pressed that does not stand in this form."""
+    return _PRESSED in tag._taglib._api.getRequest().state and pressed_in(tag, number) is None
+
+
+def button_name(tag: spyceTag, number: int) -> str:
+    """The name of the button that a tag with handlers writes."""
+    return f'_submit{tag.getHandlerId()}' + (f'_{number}' if number else '')
+
+
+def token_field(tag: spyceTag, name: str, method: str) -> str:
+    """The hidden field that stands beside the button `name`; '' if the config wants none."""
+    api = tag._taglib._api
+    if not api.getServer().config.handler_tokens:
+        return ''
+    token = api.getModule('session').token(_purpose(tag.getHandlerId(), method))
+    return f'<input type="hidden" name="{escape(name)}_token" value="{escape(token)}">'
+
+
+def elements(error: Exception) -> frozenset[str]:
+    """What a HandlerError, or each of several, is about, in lower case."""
+    errors = getattr(error, 'errors', [error])
+    return frozenset(str(each.element).lower() for each in errors if each.element)
+
+
+def show_error(tag: spyceTag, pressed: Pressed) -> None:
+    """Write what the handlers said, once, with the tag that the config names."""
+    error, pressed.error = pressed.error, None
+    if error is not None:
+        tag._taglib.render(tag._taglib._api.getServer().config.validation_render, err=error)
+
+
+def log_unshown(request: Any, file: str) -> None:
+    """Log what a handler said and no form of the page has shown."""
+    pressed: Pressed | None = request.state.get(_PRESSED)
+    if pressed is not None and pressed.error is not None:
+        with outside_of_pages():
+            log.warning('%s: a handler raised %r, and the page did not show the form whose button was pressed, where '
+                        'it would have stood', file, str(pressed.error))
