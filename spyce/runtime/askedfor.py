@@ -1,12 +1,15 @@
 """A request as an error page shows it, and what it carries that is secret."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from spyce.runtime.values import MASK, Secrets, is_secret
 
 Pairs = list[tuple[str, str]]
+
+_MANY = 100
 
 _TELLING = 12
 """Length from which the value of any cookie is taken for something that opens a door, not for a preference."""
@@ -35,10 +38,8 @@ class AskedFor:
                 texts += [value, *value.split()[1:]]
         texts += [value for name, value in self._cookies if is_secret(name) or len(value) >= _TELLING]
         for mapping in names:
-            for each in (mapping, *(value for value in list(mapping.values()) if type(value) is dict)):
-                # `key` alone is rather that of a dictionary, and what a KeyError tells.
-                texts += [value for name, value in list(each.items())
-                          if type(name) is str and name != 'key' and is_secret(name)]
+            # `key` alone is rather that of a dictionary, and what a KeyError tells.
+            texts += [value for name, value in _items(mapping, 3) if name != 'key' and is_secret(name)]
         return Secrets(texts)
 
     def query(self) -> Pairs:
@@ -55,6 +56,23 @@ class AskedFor:
                 value = MASK
             shown.append((name, value))
         return shown
+
+
+def _items(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    """(name, value) of dictionaries and pairs, and of what they and lists hold, so far down and no further."""
+    if type(value) is dict:
+        pairs = [(name, item) for name, item in islice(value.copy().items(), _MANY) if type(name) is str]
+        yield from pairs
+        inner: Iterable[Any] = [item for _, item in pairs]
+    elif type(value) in (list, tuple):
+        if len(value) == 2 and type(value[0]) is str:
+            yield value[0], value[1]
+        inner = value[:_MANY]
+    else:
+        return
+    if depth:
+        for item in inner:
+            yield from _items(item, depth - 1)
 
 
 def _all_of(ask: Callable[[], Any], otherwise: Any) -> Any:

@@ -80,8 +80,8 @@ class _Writer:
         """One exception: the page's own line, then all frames, newest first."""
         parts = []
         if failure.link:
-            parts.append(f'<h2>{escape(LINKS[failure.link])}</h2><p class="chained"><strong>{self.text(failure.kind)}</strong> '
-                         f'{self.text(failure.message)}</p>')
+            parts.append(f'<h2>{escape(LINKS[failure.link])}</h2><p class="chained">'
+                         f'<strong>{self.text(failure.kind)}</strong> {self.text(failure.message)}</p>')
         own = failure.own
         if own is not None:
             parts.append(self._frame(own, opened=True))
@@ -119,7 +119,7 @@ class _Writer:
 
     def _frame(self, frame: Frame, opened: bool) -> str:
         text = frame.text.strip()
-        brief = f'<code>{_source(text)}</code>' if text else ''
+        brief = f'<code>{_source(self._secrets.hide(text))}</code>' if text else ''
         return (f'<details class="frame {frame.kind.value}"{" open" if opened else ""}>'
                 f'<summary>{self._place(frame)}{brief}</summary>{self._lines(frame)}{self._values(frame)}</details>')
 
@@ -128,15 +128,20 @@ class _Writer:
         return f'<span class="file">{escape(short_name(frame.file, self._root))}:{frame.line}</span>{function}'
 
     def _lines(self, frame: Frame) -> str:
+        hide = self._secrets.hide  # a secret may well be a literal of the source
         lines = []
         for number, text in frame.around(AROUND):
             if number != frame.line:
-                lines.append(f'<span class="line"><em>{number}</em>{_source(text)}</span>')
-                continue
-            lines.append(f'<span class="line hit"><em>{number}</em>{_marked(text, frame.span)}</span>')
-            if frame.span is not None:
-                lines.append(f'<span class="line carets" aria-hidden="true"><em></em>'
-                             f'{_source(caret_line(text, frame.span))}</span>')
+                lines.append(f'<span class="line"><em>{number}</em>{_source(hide(text))}</span>')
+            elif frame.span is None:
+                lines.append(f'<span class="line hit"><em>{number}</em>{_source(hide(text))}</span>')
+            else:
+                begin, end = frame.span
+                before, failing, after = hide(text[:begin]), hide(text[begin:end]), hide(text[end:])
+                carets = caret_line(before + failing, (len(before), len(before + failing)))
+                lines.append(f'<span class="line hit"><em>{number}</em>{_source(before)}<mark>{_source(failing)}</mark>'
+                             f'{_source(after)}</span>'
+                             f'<span class="line carets" aria-hidden="true"><em></em>{_source(carets)}</span>')
         return f'<pre class="source">{"".join(lines)}</pre>' if lines else ''
 
     def _values(self, frame: Frame) -> str:
@@ -177,10 +182,3 @@ def _source(text: str) -> str:
     """Source as HTML. Its blanks are references, so that who looks in an error page for what the page would have
     printed does not find it in the source (recorded case error-default-page)."""
     return escape(text).replace(' ', '&#32;')
-
-
-def _marked(text: str, span: tuple[int, int] | None) -> str:
-    if span is None:
-        return _source(text)
-    begin, end = span
-    return f'{_source(text[:begin])}<mark>{_source(text[begin:end])}</mark>{_source(text[end:])}'

@@ -207,6 +207,13 @@ raise ValueError('wrong: ' + my_password)
             assert secret not in answer.text
         assert 'Browser/1' in answer.text and '>yes' in answer.text and f'sessionid={MASK}' in answer.text
 
+    def test_a_secret_that_stands_in_the_source_is_masked_there_too(self, site):
+        client = site({'page.spy': "[[ password = 'hunter22'; d = {'a': [{'api_key': 'k-123456'}]} ]]\n"
+                                   "[[= 'hunter22' + 1/0 ]]"}, debug=True)
+        page = client.get('/page.spy').text
+        assert 'hunter22' not in page and 'k-123456' not in page
+        assert page.count('class="line carets"') == COLUMNS
+
     def test_masking_leaves_the_error_readable(self, site):
         client = site({'page.spy': """[[
 password = 'test'
