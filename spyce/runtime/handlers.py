@@ -51,7 +51,8 @@ class Pressed:
 def run_handlers(api: spyceWrapper, handlers: Mapping[str, HandlerUse]) -> None:
     """Run the handlers of the button that this request has pressed, if it is one of the page's.
 
-    A HandlerError is kept for the form that has the button; all else that a handler raises passes.
+    A HandlerError is kept for the form that has the button, and what was done in the config's db is undone; all else
+    that a handler raises passes.
     """
     method = api.getModule('request').method()
     name, pressed = _pressed(api, handlers, method)
@@ -65,6 +66,9 @@ def run_handlers(api: spyceWrapper, handlers: Mapping[str, HandlerUse]) -> None:
         _call_all(api, use, _fields(api, method))
     except (HandlerError, CompoundHandlerError) as error:
         pressed.error = error
+        database = api.getServer().request_db
+        if hasattr(type(database), 'rollback'):
+            database.rollback()
 
 
 def _pressed(api: spyceWrapper, handlers: Mapping[str, HandlerUse], method: str) -> tuple[str, Pressed | None]:
