@@ -102,7 +102,7 @@ def test_from_the_shop_to_an_order(page: Any) -> None:
     page.get_by_label('wrap it as a gift').check()
     page.get_by_role('button', name='Order').click()
     expect(page.get_by_role('status')).to_contain_text('wrapped as a gift')
-    page.go_back()
+    page.reload()
     expect(page.get_by_role('status')).to_have_count(0)
 
 

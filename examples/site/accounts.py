@@ -2,8 +2,9 @@
 from contextlib import closing
 
 from records import connect
-from spyce.login import hash_password, verify_password
 from spyceException import CompoundHandlerError, HandlerError
+
+from spyce.login import hash_password, verify_password
 
 SHORTEST = 8
 

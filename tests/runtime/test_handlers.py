@@ -327,7 +327,8 @@ def test_what_a_handler_did_in_the_database_before_it_complained_is_undone(make,
     with sqlite3.connect(tmp_path / 'data.db') as connection:
         connection.execute('CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)')
     connection.close()
-    source = page('def go(self, api, x):\n  api.db.notes.insert(text=x)\n  if x == "bad": raise HandlerError("X", "no")',
+    source = page('def go(self, api, x):\n  api.db.notes.insert(text=x)\n'
+                  '  if x == "bad": raise HandlerError("X", "no")',
                   rest='<i>[[= [note.text for note in db.notes.select()] ]]</i>')
     database = open_db(f'sqlite:///{tmp_path / "data.db"}')
     client = make({'page.spy': source}, db=database)
