@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from spyce.config import Config, ConfigError, ConfigWarning, load_config
 from spyce.runtime.errorpage import full_error_page
@@ -78,6 +79,18 @@ def serve_for_development(root: str, config: str | None, host: str | None, port:
 
 def _is_loopback(listener: socket.socket) -> bool:
     return ipaddress.ip_address(listener.getsockname()[0].partition('%')[0]).is_loopback
+
+
+def _means_this_machine(host: str) -> bool:
+    """Whether a Host header cannot be a name that somebody else gives addresses to."""
+    try:
+        name = urlsplit(f'//{host}').hostname or ''
+        if name == 'localhost' or name.endswith('.localhost'):
+            return True
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 class _Supervisor:
@@ -172,7 +185,7 @@ def _serve_site(listener: socket.socket, arguments: dict[str, Any], report: int 
     except Exception as error:
         app = _BrokenSite(root, arguments['config'], error)
     _watch_all(watcher, app.config, arguments['config'])
-    site = _DevSite(app, activity)
+    site = _DevSite(app, activity, _is_loopback(listener))
     ended = threading.Event()
     thread = threading.Thread(target=_watch, args=(watcher, site, report, ended), daemon=True)
     thread.start()
@@ -188,10 +201,22 @@ def _serve_site(listener: socket.socket, arguments: dict[str, Any], report: int 
 class _DevSite(RefreshedSite):
     """The site as the web server sees it."""
 
-    def __init__(self, app: Application | _BrokenSite, activity: Activity) -> None:
+    def __init__(self, app: Application | _BrokenSite, activity: Activity, is_local: bool) -> None:
+        """is_local: whether it is for browsers of this machine only."""
         super().__init__(app, app.config.threads, activity)
         self.config = app.config
         self.start_background = app.start_background
+        self._is_local = is_local
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        host = environ.get('HTTP_HOST', '')
+        if not self._is_local or _means_this_machine(host):
+            return super().__call__(environ, start_response)
+        # A page from elsewhere whose name has come to mean this machine would read all that is shown here.
+        body = f'This server is for this machine. Ask for it as localhost, not as {host[:100]}.\n'.encode()
+        start_response('403 Forbidden', [('Content-Type', 'text/plain; charset=utf-8'),
+                                         ('Content-Length', str(len(body)))])
+        return [body]
 
 
 class _BrokenSite:

@@ -347,6 +347,12 @@ class TestAddress:
         assert 'OPEN TO OTHERS' not in log
         assert 'sessions are lost at each restart' in log
 
+    def test_a_name_of_elsewhere_that_means_this_machine_is_refused(self, serve):
+        browser = Browser(serve())
+        assert [browser.ask('/', Host=name)[0] for name in ('rebound.example', '[', '')] == [403] * 3
+        assert [browser.ask('/index.spy', Host=f'{name}:1')[0]
+                for name in ('localhost', '127.0.0.1', '[::1]', 'site.localhost')] == [200] * 4
+
     def test_another_address_is_warned_of(self, serve, tmp_path):
         serve('--host', '0.0.0.0')
         assert 'THIS SITE IS OPEN TO OTHERS' in (tmp_path / 'server0.log').read_text()
