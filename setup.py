@@ -18,7 +18,7 @@ setup(
     license='MIT',
     python_requires='>=3.10',
     packages=['spyce', 'spyce.config', 'spyce.db', 'spyce.legacy', 'spyce.login', 'spyce.migrate', 'spyce.modules',
-              'spyce.page', 'spyce.runtime', 'spyce.sessions', 'spyce.tags', 'spyce.web'],
+              'spyce.modules.contrib', 'spyce.page', 'spyce.runtime', 'spyce.sessions', 'spyce.tags', 'spyce.web'],
     package_dir={'spyce': 'spyce', 'spyce.modules': 'modules', 'spyce.tags': 'tags'},
     package_data={'spyce': ['py.typed', 'project/*.txt', 'project/lib/*.txt'],  # what `spyce project` copies
                   'spyce.modules': ['*.spi'], 'spyce.tags': ['*.spi']},

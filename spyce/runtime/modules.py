@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 DEFAULT_MODULES = ('request', 'response', 'stdout', 'error')
 
+CONTRIB_MODULES = frozenset({'automaton', 'etag', 'mail', 'session1', 'template', 'toc'})
+"""Those of spyce.modules.contrib. Unlike the engine's own, a site's file of the same name replaces them."""
+
 
 class ModuleNotFound(SpyceError):
     """No file, or no class of that name in it, for a module that a page imports."""
@@ -25,11 +28,14 @@ def load_module_class(server: spyceServer, name: str, file: str | None = None,
 
     name: of the class, and of its file unless `file` is given; file: path of the file, relative to the importing
     file or to a folder of config.path; rel_file: the importing file.  The engine's own modules are found first,
-    then the folder of the importing file, then config.path (reference 6.4).  Raises ModuleNotFound.
+    then the folder of the importing file, then config.path (reference 6.4), contributed modules last.
+    Raises ModuleNotFound.
     """
     if file is None and is_standard(name):
         return getattr(importlib.import_module(f'spyce.modules.{name}'), name)  # type: ignore[no-any-return]
     path = find_file(server, file or name, rel_file)
+    if path is None and file is None and name in CONTRIB_MODULES:
+        return getattr(importlib.import_module(f'spyce.modules.contrib.{name}'), name)  # type: ignore[no-any-return]
     if path is None:
         where = f' (from {file})' if file else ''
         raise ModuleNotFound(f'cannot find a Spyce module {name!r}{where}: no such file beside the page or on the '
