@@ -203,10 +203,11 @@ class Client:
         """
         form, pressed = find_button(answer.text, button)
         fields = form.sent_by(pressed, dict(fill or {}))
-        path = urlsplit(urljoin(answer.url, form.action)).path
+        target = urlsplit(urljoin(answer.url, form.action))
         if form.method == 'POST':
-            return self.post(path, fields, headers=headers, follow_redirects=follow_redirects)
-        return self.get(path, fields, headers=headers, follow_redirects=follow_redirects)
+            return self.post(target.path, fields, query=target.query, headers=headers,
+                             follow_redirects=follow_redirects)
+        return self.get(target.path, fields, headers=headers, follow_redirects=follow_redirects)
 
     def request(self, method: str, path: str, query: Data = None, data: Data = None,
                 files: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None,

@@ -95,7 +95,7 @@ class Config:
     login_remember: float = option(30 * DAY, checks.seconds)
     login_render: str = option('render:login', checks.tag_name)
     loginrequired_render: str = option('render:login_required', checks.tag_name)
-    validation_render: str = option('render:validation', checks.text)
+    validation_render: str = option('render:validation', checks.tag_name)
     handler_tokens: bool = option(True, checks.flag)
 
     # Not options

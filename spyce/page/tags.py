@@ -27,13 +27,14 @@ ANYWHERE = EnclosingTag('', {})
 
 
 class HandlerUse(NamedTuple):
-    """The active handlers of one tag, in the order of their calls, and whether its form is sent by GET.
+    """The active handlers of one tag, in the order of their calls.
 
+    :param by_get: whether its form is sent by GET; None if only the running page tells.
     :param file: the tag collection where the tag stands, beside which modules are looked for; '' for the page itself.
     """
 
     names: tuple[str, ...]
-    by_get: bool = False
+    by_get: bool | None = False
     file: str = ''
 
 

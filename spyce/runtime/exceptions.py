@@ -69,9 +69,9 @@ class CompoundHandlerError(Exception):
         super().__init__()
         self.errors: list[HandlerError] = []
 
-    def add(self, error: HandlerError) -> None:
-        """Add one error (recorded case handler-compound-error-b)."""
-        self.errors.append(error)
+    def add(self, error: HandlerError | CompoundHandlerError) -> None:
+        """Add one error, or those of another CompoundHandlerError (recorded case handler-compound-error-b)."""
+        self.errors += error.errors if isinstance(error, CompoundHandlerError) else [error]
 
     def __bool__(self) -> bool:
         return bool(self.errors)

@@ -15,7 +15,7 @@ from spyce.page import PageSyntaxError
 from spyce.runtime.context import outside_of_pages, serving
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError, spyceDone, spyceForbidden, spyceNotFound, spyceRedirect
-from spyce.runtime.handlers import log_unshown
+from spyce.runtime.handlers import forget_forms, log_unshown
 from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.output import Output
 from spyce.runtime.paths import PathRefused, page_to_run
@@ -113,6 +113,7 @@ class Execution:
     def _start_again(self, keep_cookies: bool = False) -> None:
         self.output.reset()
         self.request.state.pop(REDIRECTED, None)
+        forget_forms(self.request)
         if not self.response.headers_sent:
             self.response.clear()
             self.response.clearHeaders(keep_cookies=keep_cookies)

@@ -20,6 +20,7 @@ from spyce.runtime.context import outside_of_pages
 from spyce.runtime.conversions import Fields, NotConvertible
 from spyce.runtime.exceptions import CompoundHandlerError, HandlerError, SpyceError
 from spyce.runtime.modules import moduleFinder
+from spyce.sessions.errors import SessionReadOnly
 
 if TYPE_CHECKING:
     from spyce.legacy.spyceTag import spyceTag
@@ -38,12 +39,14 @@ EXPIRED = 'This form is not valid any more. Please send it again.'
 class Pressed:
     """The button that was pressed, and what its handlers had to say.
 
-    number: which of several forms from one place of the page it stands in, from 0.
+    number: which of several forms from one place of the page it stands in, from 0; is_told: whether the error was
+    shown in its form, or logged.
     """
 
     handler_id: str
     number: int
     error: Exception | None = None
+    is_told: bool = False
 
 
 # -- running -------------------------------------------------------------------------------------------------------
@@ -51,9 +54,12 @@ class Pressed:
 def run_handlers(api: spyceWrapper, handlers: Mapping[str, HandlerUse]) -> None:
     """Run the handlers of the button that this request has pressed, if it is one of the page's.
 
+    They run once in a request: not again in a second include of the page, nor after redirect.internal() to it.
     A HandlerError is kept for the form that has the button, and what was done in the config's db is undone; all else
     that a handler raises passes.
     """
+    if _PRESSED in api.getRequest().state:
+        return
     method = api.getModule('request').method()
     name, pressed = _pressed(api, handlers, method)
     if pressed is None:
@@ -78,7 +84,7 @@ def _pressed(api: spyceWrapper, handlers: Mapping[str, HandlerUse], method: str)
     for name in sent:
         match = _BUTTON.fullmatch(name)
         use = handlers.get(match['id']) if match else None
-        if match and use and use.by_get == (method == 'GET'):
+        if match and use and use.by_get in (None, method == 'GET'):  # None: the token tells
             return name, Pressed(match['id'], int(match['number'] or 0))
     return '', None
 
@@ -143,15 +149,22 @@ def _arguments(function: Callable[..., Any], api: spyceWrapper, fields: Fields,
         positional.append(moduleFinder(api))
         if parameters[0].kind is not Parameter.VAR_POSITIONAL:
             del parameters[0]
-    taken = {parameter.name for parameter in parameters}
     for parameter in parameters:
         if parameter.kind is Parameter.VAR_KEYWORD:
-            others = [Parameter(name, Parameter.KEYWORD_ONLY) for name in fields.names() if name not in taken]
-            for other in others:
-                _add_argument(other, fields, positional, named, errors)
+            for name in fields.names() - _own_names(function):
+                _add_argument(name, Parameter.empty, named.__setitem__, fields, errors)
+        elif parameter.kind is Parameter.POSITIONAL_ONLY:
+            _add_argument(parameter.name, parameter.default, lambda _, value: positional.append(value), fields,
+                          errors)
         elif parameter.kind is not Parameter.VAR_POSITIONAL:
-            _add_argument(parameter, fields, positional, named, errors)
+            _add_argument(parameter.name, parameter.default, named.__setitem__, fields, errors)
     return positional, named
+
+
+def _own_names(function: Callable[..., Any]) -> set[str]:
+    """Names that a handler has for arguments of its own, with that of the page, `self`."""
+    unbound = getattr(function, '__func__', function)
+    return {*inspect.signature(function).parameters, *inspect.signature(unbound).parameters}
 
 
 def _takes_api(parameter: Parameter, fields: Fields) -> bool:
@@ -159,12 +172,14 @@ def _takes_api(parameter: Parameter, fields: Fields) -> bool:
     there is a field of that name."""
     if parameter.kind in (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD):
         return False
-    return parameter.name == 'api' or parameter.name not in fields.names()
+    if parameter.name == 'api' or parameter.kind is Parameter.VAR_POSITIONAL:
+        return True
+    return parameter.name not in fields.names()
 
 
-def _add_argument(parameter: Parameter, fields: Fields, positional: list[Any], named: dict[str, Any],
+def _add_argument(name: str, default: Any, add: Callable[[str, Any], None], fields: Fields,
                   errors: CompoundHandlerError) -> None:
-    name, default = parameter.name, parameter.default
+    """Add the field `name`, or the default, to the arguments, or what is wrong with it to the errors."""
     try:
         value = fields.value(name)
     except NotConvertible as problem:
@@ -177,10 +192,7 @@ def _add_argument(parameter: Parameter, fields: Fields, positional: list[Any], n
             errors.add(HandlerError(name, 'is missing'))
             return
         value = default
-    if parameter.kind is Parameter.POSITIONAL_ONLY:
-        positional.append(value)
-    else:
-        named[name] = value
+    add(name, value)
 
 
 # -- forms and buttons ---------------------------------------------------------------------------------------------
@@ -212,11 +224,16 @@ def button_name(tag: spyceTag, number: int) -> str:
 
 
 def token_field(tag: spyceTag, name: str, method: str) -> str:
-    """The hidden field that stands beside the button `name`; '' if the config wants none."""
+    """The hidden field that stands beside the button `name`; '' if the config wants none, or in a page that is
+    rendered for a program: it has no visitor. Raises SpyceError if the visitor's cookie cannot be sent any more."""
     api = tag._taglib._api
-    if not api.getServer().config.handler_tokens:
+    if not api.getServer().config.handler_tokens or getattr(api.getResponse(), 'no_cookies', None) is not None:
         return ''
-    token = api.getModule('session').token(_purpose(tag.getHandlerId(), method))
+    try:
+        token = api.getModule('session').token(_purpose(tag.getHandlerId(), method))
+    except SessionReadOnly as error:
+        raise SpyceError(f'<{tag.getFullId()}> has a handler, so it needs a token of the visitor, and this page '
+                         'cannot give one any more. Call session.token() before flush() or unbuffer()') from error
     return f'<input type="hidden" name="{escape(name)}_token" value="{escape(token)}">'
 
 
@@ -227,16 +244,23 @@ def elements(error: Exception) -> frozenset[str]:
 
 
 def show_error(tag: spyceTag, pressed: Pressed) -> None:
-    """Write what the handlers said, once, with the tag that the config names."""
-    error, pressed.error = pressed.error, None
-    if error is not None:
-        tag._taglib.render(tag._taglib._api.getServer().config.validation_render, err=error)
+    """Write what the handlers said, with the tag that the config names."""
+    pressed.is_told = True
+    tag._taglib.render(tag._taglib._api.getServer().config.validation_render, err=pressed.error)
 
 
 def log_unshown(request: Any, file: str) -> None:
     """Log what a handler said and no form of the page has shown."""
     pressed: Pressed | None = request.state.get(_PRESSED)
-    if pressed is not None and pressed.error is not None:
+    if pressed is not None and pressed.error is not None and not pressed.is_told:
+        pressed.is_told = True
         with outside_of_pages():
             log.warning('%s: a handler raised %r, and the page did not show the form whose button was pressed, where '
                         'it would have stood', file, str(pressed.error))
+
+
+def forget_forms(request: Any) -> None:
+    """The page begins again, or another one takes its place: what its forms have shown is dropped."""
+    request.state.pop(_FORMS, None)
+    if _PRESSED in request.state:
+        request.state[_PRESSED].is_told = False

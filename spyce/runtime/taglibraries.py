@@ -289,9 +289,16 @@ def _handler_use(tag: spyceTag) -> HandlerUse | None:
         if not _HANDLER_NAME.fullmatch(name):
             raise TagError(f'handler {name!r} of <{tag.getFullId()}>: write self.NAME for a method of the page, or '
                            'MODULE.NAME for a function of a Python module')
+    return HandlerUse(tuple(names), _is_by_get(tag)) if names else None
+
+
+def _is_by_get(tag: spyceTag) -> bool | None:
+    """Whether the form around the tag is sent by GET; None if that is not known before the page runs."""
     form = tag.getParent('form')
-    method = form.getAttributes().get('method') if form is not None else None
-    return HandlerUse(tuple(names), by_get=(method or '').lower() == 'get') if names else None
+    if form is None:
+        return None if tag._anywhere else False
+    method = (form.getAttributes().get('method') or '').lower()
+    return None if method.startswith('=') else method == 'get'
 
 
 def check_attributes(tag_class: type[spyceTag], tag: str, attributes: Mapping[str, Any]) -> None:

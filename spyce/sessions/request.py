@@ -188,12 +188,12 @@ class RequestSession(MutableMapping[str, Any]):
         """Put what `change` makes of an item, and return it.
 
         In mode 'merge' it is made of what is stored now, and stored at once, unless this request has put something
-        else there.
+        else there; so it is where the engine may change what the page may not any more.
         """
         result = change(values.get(name, default))
         if name == self._options.session_index:
             check_indexed(name, result)
-        if self.mode != 'merge':
+        if self.mode == 'request' and not self._read_only:
             values[name] = result
             self._note_put()
             return result
@@ -220,17 +220,21 @@ class RequestSession(MutableMapping[str, Any]):
 
         purpose: what the token is good for, and nothing else; check() must be told the same.
 
-        With a session its secret is kept there: the first call is a put. For a visitor without one it hangs on a
-        cookie of its own and the site's key, and nothing is stored; if this request puts something later, the new
-        session goes on with the same secret. Tokens end with regenerate() and the session.
+        With a session its secret is kept there; the first call stores it, also in a page that may put nothing since
+        it was imported with readonly=True or is released. For a visitor without one it hangs on a cookie of its own
+        and the site's key, and nothing is stored; if this request puts something later, the new session goes on with
+        the same secret. Tokens end with regenerate() and the session.
+
+        Raises SessionReadOnly if the cookie would be needed, and the headers have been sent.
         """
         secret = self._load().get(SECRET)
         if secret is None and self._is_visitor() and self._form.is_possible:
-            if self._read_only and not self._form.is_sent:
+            if self._finished and not self._form.is_sent and self._form.secret is None:
                 raise SessionReadOnly(f'session.token(): its cookie cannot be sent any more: {self._read_only}')
             secret = self._form.give_secret()
         elif secret is None:
-            values = self._load_to_change('session.token()')
+            is_stored = self._link.entry is not None
+            values = self._load() if is_stored else self._load_to_change('session.token()')
             secret = self._change_item(values, SECRET, None, lambda there: there or new_secret())
         return make_token(secret_for(secret, purpose))
 

@@ -120,11 +120,24 @@ def test_pages_that_merge_agree_on_one_secret(site: Site) -> None:
     assert all(accepts(site, sessionid, token) for token in tokens)
 
 
-def test_a_readonly_page_cannot_make_one(site: Site) -> None:
-    session = site.request(site.visit(n=1), readonly=True)
-    with pytest.raises(SessionReadOnly, match=r'session.token\(\): the session was imported with readonly=True'):
-        session.token()
-    session.abandon()
+@pytest.mark.parametrize('mode', [{'readonly': True}, {'lock': 'request'}, {'lock': 'merge'}])
+@pytest.mark.parametrize('end', ['', 'release', 'finish'])
+def test_a_page_that_can_put_nothing_can_make_one(site: Site, mode: dict[str, Any], end: str) -> None:
+    sessionid = site.visit(n=1)
+    session = site.request(sessionid, **mode)
+    if end:
+        assert session['n'] == 1
+        getattr(session, end)()
+    token = session.token()
+    if end or 'readonly' in mode:
+        with pytest.raises(SessionReadOnly):
+            session['n'] = 2
+    session.finish()
+    assert accepts(site, sessionid, token)
+    assert accepts(site, sessionid, form(site, sessionid, lock='request')[1])
+    later = site.request(sessionid, readonly=True)
+    assert dict(later) == {'n': 1}
+    later.abandon()
 
 
 def test_the_secret_is_no_item(site: Site, lock: str) -> None:
