@@ -38,7 +38,7 @@ class spylambda(spyceModule):
             except TypeError:  # an argument cannot be hashed
                 function(*args, **kwargs)
                 return
-            if self._api.output.filters:  # a transform that was set meanwhile must see the text
+            if self._api.output.is_filtered:  # a transform that was set meanwhile must see the text
                 function(*args, **kwargs)
                 return
             if text is None:

@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 from urllib.parse import quote
 
 from spyce.modules.response import Filter
 
 from spyce.legacy.spyceModule import spyceModule
+from spyce.runtime.escaping import escape
 from spyce.runtime.output import PAGE_LEVEL, text
 
 Transform = Callable[..., Any]
@@ -34,14 +34,17 @@ class transform(spyceModule):
     def static(self, fn: Any = None) -> None:
         """Filter the text of the page."""
         self._installed().static = self.create(fn)
+        self._api.output.link()
 
     def expr(self, fn: Any = None) -> None:
         """Filter the values of expression tags; keyword arguments of the tag reach the filter."""
         self._installed().expr = self.create(fn)
+        self._api.output.link()
 
     def dynamic(self, fn: Any = None) -> None:
         """Filter what code writes and prints."""
         self._installed().dynamic = self.create(fn)
+        self._api.output.link()
 
     def create(self, fn: Any = None) -> Transform:
         """The function that a filter, in any of its forms, stands for.
@@ -102,6 +105,15 @@ class _TransformFilter(Filter):  # type: ignore[misc, unused-ignore]  # untyped 
     expr: Transform = staticmethod(_identity)
     dynamic: Transform = staticmethod(_identity)
 
+    def only_exprs(self) -> Callable[..., str] | None:
+        """See spyce.runtime.output.ExprFilter."""
+        if self.static is not _identity or self.dynamic is not _identity:
+            return None
+        if self.expr is html_encode:
+            return html_encode
+        expr = self.expr
+        return lambda o, **kwargs: text(expr(o, **kwargs))
+
     def staticImpl(self, s: str, *args: Any, **kwargs: Any) -> str:
         return text(self.static(s))
 
@@ -131,9 +143,9 @@ def truncate(o: Any, maxlen: int | None = None, **kwargs: Any) -> Any:
 
 def html_encode(o: Any, also: str = '', **kwargs: Any) -> str:
     """& < > and both quotes as entities, characters of `also` as numeric ones (case transform-html-encode-call-b)."""
+    if not also:
+        return escape(o if o.__class__ is str else text(o))
     numeric = {ord(char): f'&#{ord(char)};' for char in also if char not in '&<>"\''}
-    if not numeric:
-        return escape(text(o))
     special = {ord(char): escape(char) for char in '&<>"\''}
     return text(o).translate({**numeric, **special})
 

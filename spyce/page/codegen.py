@@ -179,9 +179,10 @@ class _Generator:
 
     def _prologue(self) -> None:
         out, unit = self.out, self.unit
-        out.glue('_spyceParts = _spyceOutput.parts.extend', unit.start)
+        out.glue('_spyceAppend = _spyceOutput.parts.append', unit.start)
         out.glue('_spyceFilters = _spyceOutput.filters', unit.start)
-        out.glue('_spyceStr = _spyceOutput.text', unit.start)
+        out.glue('_spyceExprs = _spyceOutput.exprs', unit.start)
+        out.glue('_spyceStr, _spycePlain = _spyceOutput.text, str', unit.start)
         for name, arguments, at in unit.hoisted:
             closing = '\n)' if '#' in arguments.text else ')'
             end = arguments.offset(len(arguments.text)) if arguments.text else at
@@ -242,14 +243,15 @@ class _Generator:
         out = self.out
         if value:
             begin, end = value.code.offsets[0], value.code.offsets[-1]
-            rest = f'; _spyceOutput.writeStatic({text!r})' if text else ''
-            out.mixed(Mapped.at('if _spyceFilters: _spyceOutput.writeExpr(_spyceValue', begin), Mapped.at(')', end),
-                      Mapped.at(rest, end))
-            out.mixed(Mapped.at('else: _spyceParts((_spyceStr(_spyceValue', begin), Mapped.at(')', end),
-                      Mapped.at(f', {text!r}))' if text else ',))', end))
+            then = f'; _spyceAppend({text!r})' if text else ''
+            out.mixed(Mapped.at('if _spyceExprs: _spyceOutput.emit(_spyceValue', begin),
+                      Mapped.at(f', {text!r})' if text else ')', end))
+            out.mixed(Mapped.at('elif _spyceValue.__class__ is _spycePlain: _spyceAppend(_spyceValue)', begin),
+                      Mapped.at(then, end))
+            out.mixed(Mapped.at('else: _spyceAppend(_spyceStr(_spyceValue', begin), Mapped.at(f')){then}', end))
         elif text:
             out.glue(f'if _spyceFilters: _spyceOutput.writeStatic({text!r})', self._text_at)
-            out.glue(f'else: _spyceParts(({text!r},))', self._text_at)
+            out.glue(f'else: _spyceAppend({text!r})', self._text_at)
 
     def _code(self, parts: Sequence[Line | Close]) -> None:
         for part in parts:

@@ -1,8 +1,9 @@
 """The output of one request: one list of text for its whole life, captures as marks into it, and the filter chain.
 
-Generated code binds `parts.extend` once and appends to that list directly. So the list is never replaced, only
+Generated code binds `parts.append` once and appends to that list directly. So the list is never replaced, only
 emptied in place, and whatever must see each write (a filter, unbuffered output) makes `filters` non-empty, which
-generated code tests before it takes the fast path.
+generated code tests before it takes the fast path. Of filters one kind is so common that it has a path of its own: a
+transform of expressions only, such as html_encode. It stands in `exprs`, and all else goes as without filters.
 """
 from __future__ import annotations
 
@@ -30,6 +31,13 @@ class FilterLike(Protocol):
     def writeExpr(self, o: object, **kw: Any) -> None: ...
     def flush(self, stopFlag: int = 0) -> None: ...
     def clear(self) -> None: ...
+
+
+class ExprFilter(FilterLike, Protocol):
+    """A filter that may be one of values of expressions only."""
+
+    def only_exprs(self) -> Callable[..., str] | None:
+        """The function from a value and keyword arguments to text that the filter is; None if it is more than that."""
 
 
 def text(value: object) -> str:
@@ -69,6 +77,7 @@ class Output:
     def __init__(self, response: RawResponse) -> None:
         self.parts: list[str] = []
         self.filters: list[FilterLike] = []
+        self.exprs: list[Callable[..., str]] = []  # empty if text() is all that happens to values of expressions
         self.text = text
         self.redirected: Any = None  # a file object put in place of stdout by a module (setStdout)
         self._marks: list[int] = []
@@ -102,8 +111,21 @@ class Output:
         """The value of an expression tag, with its keyword arguments, which only filters see."""
         if self.filters:
             self.filters[0].writeExpr(o, **kw)
+        elif self.exprs:
+            self.parts.append(self.exprs[0](o, **kw))
         else:
             self.parts.append(text(o))
+
+    def emit(self, o: object, following: str | None = None) -> None:
+        """The value of an expression tag and the text behind it, while `exprs` is not empty."""
+        if self.filters:
+            self.filters[0].writeExpr(o)
+            if following is not None:
+                self.filters[0].writeStatic(following)
+        elif following is None:
+            self.parts.append(self.exprs[0](o))
+        else:
+            self.parts.extend((self.exprs[0](o), following))
 
     # -- captures ----------------------------------------------------------------------------------------------
 
@@ -155,12 +177,12 @@ class Output:
         """Put a filter into the chain; low levels see output first."""
         self._levels.append((level, filter))
         self._levels.sort(key=lambda entry: entry[0])
-        self._link()
+        self.link()
 
     def remove_filter(self, filter: FilterLike) -> None:
         """Take a filter out of the chain; one that is not there is fine."""
         self._levels = [entry for entry in self._levels if entry[1] is not filter]
-        self._link()
+        self.link()
 
     @contextlib.contextmanager
     def without_filters_of_page(self) -> Iterator[None]:
@@ -177,15 +199,28 @@ class Output:
     def clear_filters(self) -> None:
         """Remove all filters."""
         self._levels.clear()
-        self._link()
+        self.link()
 
-    def _link(self) -> None:
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything stands between what a page prints and its output."""
+        return bool(self.exprs)
+
+    def link(self) -> None:
+        """Make the chain; to be called when a filter in it has come to do something else."""
         chain: list[FilterLike] = [filter for _, filter in self._levels]
-        if chain or self._unbuffered:
+        function = None
+        if len(chain) == 1 and not self._unbuffered and hasattr(chain[0], 'only_exprs'):
+            function = chain[0].only_exprs()
+        if function is not None:
+            chain = []
+        elif chain or self._unbuffered:
             chain.append(self._sink)
+            function = text
         for filter, following in zip(chain, chain[1:]):  # noqa: B905  one shorter on purpose
             filter.setNext(following)
-        self.filters[:] = chain  # in place: generated code holds this list
+        self.filters[:] = chain  # in place: generated code holds these lists
+        self.exprs[:] = [] if function is None else [function]
 
     # -- towards the client ------------------------------------------------------------------------------------
 
@@ -216,20 +251,22 @@ class Output:
 
     def hand_over(self) -> None:
         """Move what is not being captured into the raw response, without sending it yet."""
-        end = self._marks[0] if self._marks else len(self.parts)
-        if end:
-            try:
-                self.response.write(''.join(self.parts[:end]))
-            except TypeError:  # there are bytes among the text
-                for part in self.parts[:end]:
-                    self.response.write(part)
-            del self.parts[:end]
-            self._marks = [mark - end for mark in self._marks]
+        ready = self.parts[:self._marks[0]] if self._marks else self.parts
+        if not ready:
+            return
+        try:
+            self.response.write(''.join(ready))
+        except TypeError:  # there are bytes among the text
+            for part in ready:
+                self.response.write(part)
+        end = len(ready)
+        del self.parts[:end]
+        self._marks = [mark - end for mark in self._marks]
 
     def unbuffer(self) -> None:
         """From now on send each write at once."""
         self._unbuffered = True
-        self._link()
+        self.link()
         self.send()
 
     def clear(self) -> None:

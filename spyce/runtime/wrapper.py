@@ -186,7 +186,7 @@ class spyceWrapper:
         """
         modules = {name: self._modules[name] for name in DEFAULT_MODULES}
         part = spyceWrapper(self._server, page, self._request, self.output, modules, self.page_instance, tag)
-        with self.output.without_filters_of_page() if self.output.filters else contextlib.nullcontext():
+        with self.output.without_filters_of_page() if self.output.is_filtered else contextlib.nullcontext():
             self._run_part(part, args, {})
 
     def run_handlers(self) -> None:

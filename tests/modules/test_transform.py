@@ -83,7 +83,7 @@ def test_none_still_prints_nothing(page: FakePage) -> None:
 
 @pytest.mark.parametrize(('name', 'value', 'printed'), [
     ('ignore_none', None, ''), ('ignore_none', 0, '0'), ('silence', 'x', ''), ('nb_space', 'a b', 'a&nbsp;b'),
-    ('url_encode', 'a b/c', 'a%20b%2Fc'), ('html_encode', '"&<>\'', '&quot;&amp;&lt;&gt;&#x27;'),
+    ('url_encode', 'a b/c', 'a%20b%2Fc'), ('html_encode', '"&<>\'', '&quot;&amp;&lt;&gt;&#39;'),
 ])
 def test_transforms_by_name(page: FakePage, name: str, value: Any, printed: str) -> None:
     page.start(transform).expr(name)

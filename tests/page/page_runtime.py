@@ -21,6 +21,7 @@ class Output:
     def __init__(self, slow: bool = False) -> None:
         self.parts: list[str] = []
         self.filters: list[object] = [self] if slow else []
+        self.exprs: list[object] = [self] if slow else []
 
     @staticmethod
     def text(value: object) -> str:
@@ -33,6 +34,9 @@ class Output:
 
     def writeExpr(self, value: object, **options: object) -> None:  # noqa: N802
         self.parts.append(self.text(value) + ''.join(f'{{{k}={v}}}' for k, v in options.items()))
+
+    def emit(self, value: object, following: str = '') -> None:
+        self.parts += [self.text(value), following]
 
 
 class Lambdas:
