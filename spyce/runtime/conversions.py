@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _INT = re.compile(r'[+-]?[0-9]{1,300}')
@@ -62,9 +62,9 @@ class Fields:
             self._texts.setdefault(name, (kinds, values))
         self._files = files
 
-    def names(self) -> Set[str]:
-        """Names without conversions, in order; not those of the engine, which begin with an underscore."""
-        return {name: None for name in (*self._texts, *self._files) if not name.startswith('_')}.keys()
+    def names(self) -> list[str]:
+        """Names without conversions; not those of the engine, which begin with an underscore."""
+        return [name for name in (*self._texts, *self._files) if not name.startswith('_')]
 
     def value(self, name: str) -> Any:
         """The value of a field, converted; the first one, unless its name says that it is a list.

@@ -151,8 +151,10 @@ def _arguments(function: Callable[..., Any], api: spyceWrapper, fields: Fields,
             del parameters[0]
     for parameter in parameters:
         if parameter.kind is Parameter.VAR_KEYWORD:
-            for name in fields.names() - _own_names(function):
-                _add_argument(name, Parameter.empty, named.__setitem__, fields, errors)
+            own_names = _own_names(function)
+            for name in fields.names():
+                if name not in own_names:
+                    _add_argument(name, Parameter.empty, named.__setitem__, fields, errors)
         elif parameter.kind is Parameter.POSITIONAL_ONLY:
             _add_argument(parameter.name, parameter.default, lambda _, value: positional.append(value), fields,
                           errors)

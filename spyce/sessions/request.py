@@ -222,8 +222,8 @@ class RequestSession(MutableMapping[str, Any]):
 
         With a session its secret is kept there; the first call stores it, also in a page that may put nothing since
         it was imported with readonly=True or is released. For a visitor without one it hangs on a cookie of its own
-        and the site's key, and nothing is stored; if this request puts something later, the new session goes on with
-        the same secret. Tokens end with regenerate() and the session.
+        and the site's key, and nothing is stored; a session that he begins goes on with the same secret. Tokens end
+        with regenerate() and the session.
 
         Raises SessionReadOnly if the cookie would be needed, and the headers have been sent.
         """
@@ -302,6 +302,7 @@ class RequestSession(MutableMapping[str, Any]):
         Something put afterwards begins a new session.
         """
         self._load_to_change('session.invalidate()')
+        self._form.renew()
         if not self._link.is_replaced:  # else the browser may have the new id by now
             self._forget_cookie = bool(self._link.candidates)
         self._link.remove()
@@ -317,8 +318,10 @@ class RequestSession(MutableMapping[str, Any]):
         return self._load()
 
     def _note_put(self) -> None:
-        if self._form.secret is not None and self._is_visitor():
-            self._load()[SECRET] = self._form.secret  # the forms of this very page go on to be good
+        if self._is_visitor() and self._form.is_possible:
+            secret = self._form.secret or self._form.sent_secret()
+            if secret is not None:
+                self._load()[SECRET] = secret  # the forms that the visitor has open go on to be good
         self._was_put = True
         if self._link.entry is None and not self._link.is_replaced:
             self._link.next_id = self._link.next_id or new_id()

@@ -14,6 +14,8 @@ PAGES = {
     'put.spy': "[[.import name=session]][[= session.token() ]][[ session.put('a', 1) ]]",
     'send.spy': "[[.import name=session]][[= session.check(request.post1('token')) ]]",
     'login.spy': "[[.import name=session]][[ session.regenerate(); session.put('user', 'ann') ]]",
+    'login_late.spy': "[[.import name=session]][[ session.put('user', 'ann'); session.regenerate() ]]",
+    'begin.spy': "[[.import name=session]][[ session.put('a', 1) ]]",
     'logout.spy': '[[.import name=session]][[ session.invalidate() ]]',
 }
 
@@ -57,6 +59,32 @@ def test_only_the_visitor_himself_can_use_his_token(make_client, page):
 def test_a_token_given_out_before_the_session_began_in_the_same_page_is_good(make_client):
     client = make_client()
     assert is_accepted(client, client.get('/put.spy').text.strip())
+
+
+def test_a_token_given_out_before_the_session_began_in_another_page_is_good(make_client):
+    client = make_client()
+    token = client.get('/form.spy').text.strip()
+    client.get('/begin.spy')
+    assert client.app.server.sessions.stats()['live'] == 1
+    assert is_accepted(client, token)
+    client.get('/logout.spy')
+    assert not is_accepted(client, token)
+
+
+def test_a_session_does_not_begin_with_the_secret_of_another_visitor(make_client):
+    client = make_client()
+    token = client.get('/form.spy').text.strip()
+    stranger = Client(client.app)
+    stranger.get('/begin.spy')
+    assert not is_accepted(stranger, token)
+
+
+def test_a_login_that_begins_the_session_ends_the_tokens_from_before(make_client):
+    for page in '/login.spy', '/login_late.spy':
+        client = make_client()
+        token = client.get('/form.spy').text.strip()
+        client.get(page)
+        assert not is_accepted(client, token)
 
 
 @pytest.mark.parametrize('page', ['/form.spy', '/put.spy'])

@@ -79,6 +79,38 @@ class TestFieldsThatTheFormDoesNotHave:
         assert len([record for record in caplog.records if 'did not show the form' in record.message]) == 1
 
 
+    def test_reach_a_handler_that_takes_all_in_their_order(self, make):
+        client = make({'page.spy': f'[[!\ndef go(self, api, **k): self.seen = ",".join(k)\n]]{GO}{SEEN}'})
+        names = [f'f{number}' for number in range(9)]
+        assert seen(client.press(client.get('/page.spy'), 'Go', dict.fromkeys(names, '1'))).split(',') == ['x', *names]
+
+
+class TestFormsThatWereOpenBefore:
+    COUNT = ('[[!\ndef go(self, api): api.session["n"] = self.seen = api.session.get("n", 0) + 1\n]]' + GO + SEEN)
+
+    def test_the_session_began(self, make):
+        client = make({'page.spy': self.COUNT})
+        first, other_tab = client.get('/page.spy'), client.get('/page.spy')
+        assert seen(client.press(first, 'Go')) == '1'
+        assert seen(client.press(other_tab, 'Go')) == '2'
+        assert seen(client.press(first, 'Go')) == '3'
+
+    def test_another_page_began_it(self, make):
+        client = make({**PUT, 'page.spy': self.COUNT})
+        first = client.get('/page.spy')
+        client.get('/put.spy')
+        assert seen(client.press(first, 'Go')) == '1'
+
+    @pytest.mark.parametrize('call', ['regenerate', 'invalidate', 'release'])
+    @pytest.mark.parametrize('put', ['', 'api.session["n"] = 1; '])
+    def test_the_page_after_a_handler_that_changed_the_session(self, make, put, call):
+        client = make({'page.spy': f'[[!\ndef go(self, api): {put}api.session.{call}(); self.seen = "ran"\n]]{GO}{SEEN}'})
+        answer = client.get('/page.spy')
+        for _ in range(3):
+            answer = client.press(answer, 'Go')
+            assert (answer.status, seen(answer)) == (200, 'ran')
+
+
 class TestMethods:
     def test_one_that_the_page_computes(self, make):
         client = make({'page.spy': '[[!\ndef go(self, api, x): self.seen = x + api.request.method()\n]]'
