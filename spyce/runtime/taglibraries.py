@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 STANDARD = frozenset({'core', 'form'})
 """The engine's own libraries, of spyce.tags; a file of a site does not replace them."""
 
+CONTRIBUTED = frozenset({'flow'})
+"""Those of spyce.tags that a site's own library of the same name replaces, in Python or as a collection."""
+
 ALWAYS_EVALUATED = frozenset({'data'})
 """Attributes whose value is Python even without `=` (recorded case core-ul-b)."""
 
@@ -97,11 +100,14 @@ class ServerTagLibraries:
             if file is None:
                 raise SpyceError('a taglib needs a name or a file: [[.taglib name=..]] or [[.taglib from=..]]')
             name = os.path.splitext(os.path.basename(file))[0]
-        if name in STANDARD and file in (None, name, f'{name}.py'):
-            return getattr(importlib.import_module(f'spyce.tags.{name}'), name), name
+        is_named = file in (None, name, f'{name}.py')
+        if name in STANDARD and is_named:
+            return _library_of_engine(name), name
         collection = self._find_collection(file or name, page_file)
         if collection is not None:
             return self._collection(collection), name
+        if name in CONTRIBUTED and is_named and find_file(self._server, name, page_file or None) is None:
+            return _library_of_engine(name), name
         library = self._server.loadModule(name, file, page_file or None)
         if not (isinstance(library, type) and issubclass(library, spyceTagLibrary)):
             raise SpyceError(f'{name!r} is not a tag library: its class must derive from spyceTagLibrary')
@@ -134,6 +140,10 @@ class ServerTagLibraries:
             return load_collection(self._server, path)
         finally:
             self._compiling.pop()
+
+
+def _library_of_engine(name: str) -> type[spyceTagLibrary]:
+    return getattr(importlib.import_module(f'spyce.tags.{name}'), name)  # type: ignore[no-any-return]
 
 
 def _standard_collection(file: str) -> str | None:
