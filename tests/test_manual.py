@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import click
 import pytest
 
 import spyce
+from spyce.cli import main
+from spyce.config.options import OPTIONS
+from spyce.config.sessions import SESSION_OPTIONS
 from spyce.page import PageSource, compile_page
 from spyce.testing import Client
 from tests.manual_examples import MANUAL, REQUEST, Example, chapters, examples
@@ -71,6 +75,32 @@ def test_the_other_examples_of_a_chapter_compile(chapter: str) -> None:
     for example in examples(chapter):
         if example.language in check and not example.caption:
             check[example.language](example)
+
+
+def chapter_text(chapter: str) -> str:
+    return (MANUAL / f'{chapter}.txt').read_text('utf-8')
+
+
+@pytest.mark.parametrize('option', [*OPTIONS, *SESSION_OPTIONS])
+def test_the_chapter_on_configuration_has_every_option(option: str) -> None:
+    assert f'``{option}``' in chapter_text('configuration')
+
+
+def all_commands(command: click.Command, name: str) -> dict[str, click.Command]:
+    """Each command that does something, by the words that call it."""
+    if not isinstance(command, click.Group):
+        return {name: command}
+    return {full: each for word, child in command.commands.items()
+            for full, each in all_commands(child, f'{name} {word}').items()}
+
+
+@pytest.mark.parametrize(('name', 'command'), all_commands(main, 'spyce').items())
+def test_the_chapter_on_commands_has_every_command_and_option(name: str, command: click.Command) -> None:
+    text = chapter_text('commands')
+    assert re.search(rf'^(``)?{name}\b', text, re.MULTILINE)
+    for parameter in command.params:
+        for option in parameter.opts if isinstance(parameter, click.Option) else ():
+            assert re.search(rf'``{option}\b', text), f'{name} {option}'
 
 
 def test_what_stands_for_anything() -> None:
