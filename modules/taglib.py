@@ -86,9 +86,9 @@ class taglib(spyceModule):
     # -- one use of a tag, in this order -------------------------------------------------------------------------
 
     def tagPush(self, prefix: str, name: str, paired: bool, handler_id: str = '',
-                inner_handlers: tuple[str, ...] = ()) -> None:
+                inner_handlers: tuple[str, ...] = (), is_repeated: bool = False) -> None:
         """Enter a tag. handler_id: by which a request asks for its active handlers; inner_handlers: those of the
-        tags within it."""
+        tags within it; is_repeated: whether it stands in a loop, or in a function or lambda."""
         try:
             tag_class = self._libraries[prefix].getTagClass(name)
         except KeyError:
@@ -96,6 +96,7 @@ class taglib(spyceModule):
         tag = tag_class(prefix, bool(paired), self.getTag(), {}, self)
         tag._handler_id = handler_id
         tag._inner_handlers = inner_handlers
+        tag._is_repeated = is_repeated
         self._open.append(_OpenTag(tag, self._api.output))
 
     def tagModule(self, name: str) -> None:

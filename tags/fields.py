@@ -110,6 +110,9 @@ class tag_hidden(Field):
         self.syntaxSingleOnly()
 
     def begin(self, name: str, value: object = None, default: object = None, **kwargs: Any) -> None:
+        form = self.getParent('form')
+        if value is not None and hasattr(form, 'see_hidden'):
+            form.see_hidden(name, str(value))
         self.write_input(name, kwargs.pop('id', name), self.shown(name, value, default), kwargs)
 
 

@@ -7,7 +7,7 @@ from spyce.tags import fields
 from spyce.tags.attributes import attribute_text
 
 from spyce.legacy.spyceTag import TagSyntaxError, spyceTagLibrary, spyceTagPlus
-from spyce.runtime.handlers import elements, is_other_form, number_of_form, pressed_in, show_error
+from spyce.runtime.handlers import Pressed, elements, is_other_form, number_of_form, pressed_in, show_error
 
 
 class tag_form(spyceTagPlus):
@@ -17,6 +17,9 @@ class tag_form(spyceTagPlus):
     method: how it is sent, 'GET' or 'POST'; number: which of the forms from this place of the page it is, from 0;
     was_sent: whether one of its buttons was pressed; is_other: whether a button of another form was; invalid: names
     of the fields that are wrong, in lower case.
+
+    In a loop its number tells whether it was sent, unless an f:hidden in it has another value than then: there may be
+    less or more to show by now. So that field stands before the others.
     """
 
     name = 'form'
@@ -25,6 +28,7 @@ class tag_form(spyceTagPlus):
     number = 0
     was_sent = is_other = False
     invalid: frozenset[str] = frozenset()
+    _pressed: Pressed | None = None
 
     def syntax(self) -> None:
         self.syntaxPairOnly()
@@ -44,6 +48,17 @@ class tag_form(spyceTagPlus):
         if self.getInnerHandlers():
             self._see_what_was_pressed()
 
+    def see_hidden(self, name: str, value: str) -> None:
+        """A hidden field of the form has this value, whatever was sent."""
+        if self._is_repeated and self.was_sent and value not in (self.getModule('request').getpost(name) or ()):
+            self.was_sent, self.is_other = False, True
+            self.invalid = frozenset()
+
+    def body(self, contents: str | None) -> None:
+        if self.was_sent and self._pressed is not None:
+            show_error(self, self._pressed)
+        super().body(contents)
+
     def end(self) -> None:
         self.getOut().write('</form>')
 
@@ -59,7 +74,8 @@ class tag_form(spyceTagPlus):
         self.is_other = is_other_form(self, self.number)
         if pressed is not None and pressed.error is not None:
             self.invalid = elements(pressed.error)
-            show_error(self, pressed)
+            self._pressed = pressed
+            self.buffer = 1  # the message stands before what is to come
 
 
 class tag_submit(spyceTagPlus):

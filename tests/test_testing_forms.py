@@ -73,8 +73,8 @@ def test_the_button_is_sent_too_if_it_has_a_name(client: Client, html: str, labe
 
 
 def test_only_the_form_that_has_the_button_is_sent(client: Client) -> None:
-    answer = page(client, '<input name="a"></form><input name="no"><form method="post" action="sent.spy"><input name="b">'
-                          '<button>Go</button></form><form><button>Go</button>')
+    answer = page(client, '<input name="a"></form><input name="no"><form method="post" action="sent.spy">'
+                          '<input name="b"><button>Go</button></form><form><button>Go</button>')
     assert client.press(answer, 'Go').text.strip() == "POST [] [('b', [''])]"
 
 

@@ -20,8 +20,8 @@ class spyceTag:
 
     name: ClassVar[str] = ''
     """The name in the page."""
-    buffer: ClassVar[Any] = 0
-    """Collect the output of the body and give it to body(contents), rather than print it."""
+    buffer: Any = 0
+    """Collect the output of the body and give it to body(contents), rather than print it; begin() may set it."""
     conditional: ClassVar[Any] = 0
     """Skip the body if begin() returns a false value."""
     loops: ClassVar[Any] = 0
@@ -53,6 +53,7 @@ class spyceTag:
         self._taglib = taglib
         self._handler_id = ''
         self._inner_handlers: tuple[str, ...] = ()
+        self._is_repeated = False
         self._anywhere = False  # in syntax(): there may be tags around that are not known
 
     # -- to override -------------------------------------------------------------------------------------------

@@ -44,18 +44,23 @@ ReadInclude = Callable[[str, str], PageSource]
 
 _TAG = re.compile(r'<(/?)([A-Za-z_][\w.-]*):([A-Za-z_][\w.-]*)')
 _TAG_END = re.compile(r'(/?)>')
+_REPEATS = re.compile(r'(async\s+)?(for|while|def)\b')
 _MAX_NESTING = 90     # Python's own limits are 100 levels of indentation and 20 of loops and try
 
 
 @dataclass
 class Open:
-    """A block or tag that is open: tags have a name."""
+    """A block or tag that is open: tags have a name.
+
+    :param repeats: what is within may run more than once.
+    """
 
     offset: int
     name: str = ''
     traits: TagTraits = TagTraits()
     attributes: dict[str, str | None] = field(default_factory=dict)
     inner_handlers: list[str] = field(default_factory=list)
+    repeats: bool = False
 
 
 @dataclass
@@ -105,6 +110,7 @@ class Parser:
         self.files: list[str] = []  # the files being included, outermost first
         self._open: list[Open] = []
         self._nesting = nesting
+        self._is_lambda = False
         self.around: tuple[EnclosingTag, ...] = ()  # the tags around the unit
         self.ended: int | None = None  # where a directive has ended the unit
 
@@ -215,7 +221,7 @@ class Parser:
                         f': the tag <{self._open[-1].name}> is still open' if self._open else ''), part.offset)
                 self._open.pop()
             elif part.opens is not None:
-                self._push(Open(part.opens))
+                self._push(Open(part.opens, repeats=_REPEATS.match(part.code.text) is not None))
         self.add(Code(start, end, parts))
 
     def _push(self, opened: Open) -> None:
@@ -231,6 +237,7 @@ class Parser:
         signature = mapped(self.book, opened.end, colon).strip()
         checked(signature)
         inner = Parser(self.environment, opened.start, signature, self._nesting + 10)
+        inner._is_lambda = True
         inner.files = self.files
         closed = inner._text(colon + 1, end)
         if closed is None:
@@ -324,9 +331,10 @@ class Parser:
         self.environment.add_parts(traits.parts, match.start())
         for opened in self._open:
             opened.inner_handlers += [*([handler_id] if handler_id else []), *traits.parts.handlers]
-        tag = TagOpen(match.start(), end, prefix, name, paired, traits, python, handler_id)
+        is_repeated = self._is_lambda or any(opened.repeats for opened in self._open)
+        tag = TagOpen(match.start(), end, prefix, name, paired, traits, python, handler_id, is_repeated=is_repeated)
         if paired:
-            self._push(Open(match.start(), f'{prefix}:{name}', traits, written, tag.inner_handlers))
+            self._push(Open(match.start(), f'{prefix}:{name}', traits, written, tag.inner_handlers, traits.loops))
         self.add(tag)
 
     def loaded_here(self, error: PageSyntaxError, offset: int) -> PageSyntaxError:

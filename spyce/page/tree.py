@@ -90,6 +90,7 @@ class TagOpen(Element):
     attributes: dict[str, Mapped | str | None]  # Mapped: Python, str: text
     handler_id: str = ''
     inner_handlers: list[str] = field(default_factory=list)  # ids of the tags with handlers within it
+    is_repeated: bool = False  # it stands in a loop, or in a function or lambda
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,53 @@ class TestFormsThatWereOpenBefore:
             assert (answer.status, seen(answer)) == (200, 'ran')
 
 
+class TestLoops:
+    ROWS = ('[[\\\nimport rows\n]][[!\ndef save(self, api, key, title): raise HandlerError("Title", "is bad")\n'
+            'def remove(self, api, key):\n  import rows\n  rows.keys.remove(key)\n]]'
+            '[[ for key in rows.keys: { ]]<f:form><f:hidden name="key" value="=key"/>'
+            '<f:text name="title" default="=\'title of \' + key"/><f:checkbox name="c" value="1" default="1"/>'
+            '<f:submit handler="self.save" value="=\'Save \' + key"/>'
+            '<f:submit handler="self.remove" value="=\'Remove \' + key"/></f:form>[[ } ]]')
+
+    @pytest.fixture
+    def client(self, make):
+        return make({'page.spy': self.ROWS, 'rows.py': 'keys = ["a", "b", "c"]',
+                     'remove.spy': '[[ import rows; rows.keys.remove(request.get1("key")) ]]'})
+
+    def forms(self, answer):
+        return re.findall(r'<form.*?</form>', answer.text, re.DOTALL)
+
+    def test_what_was_typed_is_not_shown_in_the_form_that_took_the_place_of_another(self, client):
+        answer = client.press(client.get('/page.spy'), 'Remove b', {'title': 'typed', 'c': None})
+        assert 'typed' not in answer.text
+        assert re.findall('value="(title of .)"', answer.text) == ['title of a', 'title of c']
+        assert answer.text.count('CHECKED') == 2
+
+    def test_nor_is_a_message(self, client, caplog):
+        first = client.get('/page.spy')
+        client.get('/remove.spy', {'key': 'a'})
+        with caplog.at_level(logging.WARNING, 'spyce.page'):
+            answer = client.press(first, 'Save b', {'title': 'typed'})
+        for wrong in 'typed', 'is bad', 'aria-invalid':
+            assert wrong not in answer.text
+        assert 'did not show the form' in caplog.text
+
+    def test_they_stand_in_the_form_that_was_sent(self, client):
+        for key, number in zip('abc', range(3), strict=True):
+            forms = self.forms(client.press(client.get('/page.spy'), f'Save {key}', {'title': 'typed', 'c': None}))
+            for text in 'typed', 'is bad', 'aria-invalid':
+                assert [text in form for form in forms] == [place == number for place in range(3)]
+            assert re.match('<form[^>]*>\\s*<div class="validationerror"', forms[number])
+            assert 'CHECKED' not in forms[number]
+
+    def test_a_form_that_stands_once_may_change_its_hidden_fields(self, make):
+        client = make({'page.spy': '[[!\nstep = 1\ndef go(self, api, step, name): self.step = step + 1\n]]'
+                                   '<f:form><f:hidden name="step:int" value="=self.step"/><f:text name="name"/>'
+                                   '<f:submit handler="self.go" value="Go"/></f:form>'})
+        answer = client.press(client.get('/page.spy'), 'Go', {'name': 'typed'})
+        assert 'value="2"' in answer.text and 'value="typed"' in answer.text
+
+
 class TestMethods:
     def test_one_that_the_page_computes(self, make):
         client = make({'page.spy': '[[!\ndef go(self, api, x): self.seen = x + api.request.method()\n]]'
