@@ -31,6 +31,7 @@ setup(
     extras_require={
         'cli': ['rich>=13'],          # tables of `spyce sessions` at a terminal
         'migrate': ['fissix>=24.4'],  # `spyce migrate`: Python 2 to 3; the kept fork of lib2to3, which Python dropped
+        'template': ['jinja2>=3'],    # the module template: templates of Jinja2 in pages
         'sql': ['sqlalchemy>=2'],     # spyce.db: tables of a database by name
         'workers': ['gunicorn>=22'],  # `spyce serve --workers N`: several processes, restarted when one dies
         'highlight': ['pygments>=2.15'],  # pages in colour wherever Pygments is used
@@ -43,6 +44,7 @@ setup(
             'fissix>=24.4',       # they move a 2.1 site
             'gunicorn>=22',       # the tests serve with workers too
             'hypothesis>=6.100',  # arbitrary pages and requests
+            'jinja2>=3',          # the module template
             'pygments>=2.15',     # the lexer for pages
             'playwright>=1.40',   # the demonstration site in a real Chromium, if the machine has one
             'pytest>=8',
