@@ -128,3 +128,15 @@ def test_a_private_folder_that_is_not_private_is_a_503_with_a_reason_in_the_log(
     client = make_client(session_store=None)
     assert client.get('/login.spy').status == 503
     assert str(tmp_path / 'data') in caplog.text
+
+
+def test_a_token_for_a_purpose_is_good_for_that_alone(site, tmp_path):
+    client = site({'form.spy': '[[.import name=session]][[= session.token() ]] [[= session.token("delete") ]]',
+                   'send.spy': '[[.import name=session]][[= [session.check(request.post1("token"), purpose) '
+                               'for purpose in ("", "delete", "other")] ]]',
+                   'begin.spy': PAGES['begin.spy']}, site_data=str(tmp_path / 'data'))
+    for _ in ('a visitor', 'with a session'):
+        plain, delete = client.get('/form.spy').text.split()
+        assert client.post('/send.spy', {'token': plain}).text == '[True, False, False]\n'
+        assert client.post('/send.spy', {'token': delete}).text == '[False, True, False]\n'
+        client.get('/begin.spy')
