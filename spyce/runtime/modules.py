@@ -1,6 +1,7 @@
 """Spyce modules: finding their file, loading their class, reaching them by attribute."""
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ def load_module_class(server: spyceServer, name: str, file: str | None = None,
     Raises ModuleNotFound.
     """
     if file is None and is_standard(name):
-        return getattr(importlib.import_module(f'spyce.modules.{name}'), name)  # type: ignore[no-any-return]
+        return _standard_class(name)
     path = find_file(server, file or name, rel_file)
     if path is None and file is None and name in CONTRIB_MODULES:
         return getattr(importlib.import_module(f'spyce.modules.contrib.{name}'), name)  # type: ignore[no-any-return]
@@ -48,6 +49,11 @@ def load_module_class(server: spyceServer, name: str, file: str | None = None,
     if isinstance(cls, type):
         cls.__file__ = path  # type: ignore[attr-defined]  # recorded case module-file-attribute
     return cls  # type: ignore[no-any-return]
+
+
+@functools.cache
+def _standard_class(name: str) -> type[Any]:
+    return getattr(importlib.import_module(f'spyce.modules.{name}'), name)  # type: ignore[no-any-return]
 
 
 def is_standard(name: str) -> bool:

@@ -16,6 +16,25 @@ class PathRefused(Exception):
     """A url in a page leads where pages must not reach. The text names the url as written, never a real path."""
 
 
+_real_folders: dict[str, tuple[tuple[int, int], str]] = {}
+
+
+def real_folder(folder: str) -> str:
+    """os.path.realpath(folder), which is remembered as long as the same folder stands at both names."""
+    try:
+        status = os.stat(folder)
+        known = _real_folders.get(folder)
+        if known is not None and known[0] == (status.st_dev, status.st_ino):
+            there = os.stat(known[1])
+            if known[0] == (there.st_dev, there.st_ino):
+                return known[1]
+        real = os.path.realpath(folder)
+    except OSError:
+        return os.path.realpath(folder)
+    _real_folders[folder] = ((status.st_dev, status.st_ino), real)
+    return real
+
+
 def is_below(path: str, folder: str) -> bool:
     """Whether the real path `path` is `folder` or lies below it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
@@ -31,7 +50,7 @@ def url_to_file(url: str, root: str, current_file: str) -> str:
         raise TypeError(f'a url must be text, not {type(url).__name__}')
     if not url or _UNSAFE.search(url):
         raise PathRefused(f'{url!r} is not a usable path: it is empty, or has a backslash or a control character')
-    root = os.path.realpath(root)
+    root = real_folder(root)
     folder = os.path.dirname(os.path.realpath(current_file))
     base = root if url.startswith('/') else folder
     path = os.path.realpath(os.path.join(base, url.lstrip('/')))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from spyce.runtime.paths import real_folder
+
 if TYPE_CHECKING:
     from spyce.config import Config
 
@@ -45,14 +47,15 @@ def route(path_info: str, config: Config) -> Route:
         return NOTHING
     is_folder = segments[-1] == ''
     names = [name for name in segments if name]
-    file = _real_below(config.root, names)
+    root = real_folder(config.root)
+    file = _real_below(root, root, names)
     if file is None:
         return NOTHING
     mode = _mode(file)
     if stat.S_ISDIR(mode):
         if config.www_handlers.get('/') != 'directory':
             return NOTHING
-        return _index(file, config) if is_folder else Route(Kind.ADD_SLASH, file)
+        return _index(root, file, config) if is_folder else Route(Kind.ADD_SLASH, file)
     if is_folder:
         return NOTHING
     return _file(names[-1], file, mode, config)
@@ -73,10 +76,22 @@ def _segments(path_info: str) -> list[str] | None:
     return segments
 
 
-def _real_below(root: str, names: list[str]) -> str | None:
-    """The real path of root/names, links followed; None if that lies outside of root, or is hidden there."""
-    root = os.path.realpath(root)
-    real = os.path.realpath(os.path.join(root, *names))
+def _real_below(root: str, folder: str, names: list[str]) -> str | None:
+    """The real path of folder/names, links followed; None if that lies outside of root, or is hidden there.
+
+    root, folder: real paths, without links; names: not hidden ones.
+    """
+    path = folder
+    for name in names:
+        path = os.path.join(path, name)
+        try:
+            if stat.S_ISLNK(os.lstat(path).st_mode):
+                break
+        except (OSError, ValueError):
+            break
+    else:
+        return path
+    real = os.path.realpath(os.path.join(folder, *names))
     if real == root:
         return real
     below = root.rstrip(os.sep) + os.sep
@@ -92,9 +107,9 @@ def _mode(file: str) -> int:
         return 0
 
 
-def _index(folder: str, config: Config) -> Route:
+def _index(root: str, folder: str, config: Config) -> Route:
     for name in config.indexFiles:
-        file = _real_below(config.root, [folder, name])
+        file = _real_below(root, folder, [name])
         if file is not None and stat.S_ISREG(mode := _mode(file)):
             return _file(name, file, mode, config)
     return NOTHING
