@@ -13,6 +13,7 @@ from typing import Any
 
 from spyce.legacy.spyceModule import spyceModule
 from spyce.runtime.handler import REDIRECTED
+from spyce.runtime.paths import real_folder
 from spyce.sessions import (
     CLEAN_INTERVAL,
     DbmStore,
@@ -68,7 +69,8 @@ class session(spyceModule, MutableMapping[str, Any]):
     def _label(self) -> str:
         """What the log calls this request: the page asked for."""
         stack = self._api.getStack()
-        return f'the page {os.path.relpath(stack[0], self._api.getServer().config.root)}' if stack else ''
+        root = real_folder(self._api.getServer().config.root)
+        return f'the page {stack[0].removeprefix(os.path.join(root, ""))}' if stack else ''
 
     @property
     def _session(self) -> RequestSession:
