@@ -120,9 +120,10 @@ class mail(spyceModule):
 
 
 def _of_config(given: Any) -> Settings:
-    known = [field.name for field in fields(Settings)]
+    known = [setting.name for setting in fields(Settings)]
     if not isinstance(given, Mapping):
-        raise ValueError(f"globals['mail'] of the config must be a dictionary of {', '.join(known)}; it is {given!r}")
+        raise ValueError(f"globals['mail'] of the config must be a dictionary of {', '.join(known)}, not "
+                         f'{type(given).__name__}')
     unknown = [str(name) for name in given if name not in known]
     if unknown:
         raise ValueError(f"globals['mail'] of the config: {', '.join(unknown)} is not one of {', '.join(known)}")
