@@ -1,6 +1,7 @@
 """The manual: its examples do what it says, and it builds without a warning."""
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import spyce
 from spyce.cli import main
 from spyce.config.options import OPTIONS
 from spyce.config.sessions import SESSION_OPTIONS
+from spyce.legacy.spyceModule import spyceModuleAPI
+from spyce.legacy.spyceTag import spyceTag, spyceTagLibrary, spyceTagPlus
 from spyce.page import PageSource, compile_page
 from spyce.testing import Client
 from tests.manual_examples import MANUAL, REQUEST, Example, chapters, examples
@@ -84,6 +87,30 @@ def chapter_text(chapter: str) -> str:
 @pytest.mark.parametrize('option', [*OPTIONS, *SESSION_OPTIONS])
 def test_the_chapter_on_configuration_has_every_option(option: str) -> None:
     assert f'``{option}``' in chapter_text('configuration')
+
+
+MODULES = ('request', 'response', 'redirect', 'include', 'cookie', 'transform', 'compress', 'pool', 'stdout', 'error',
+           'spylambda')
+HOOKS = {'start', 'init', 'finish'}
+
+
+def public_names(cls: type[Any]) -> list[str]:
+    return [name for name in vars(cls) if not name.startswith('_')]
+
+
+@pytest.mark.parametrize('module', MODULES)
+def test_the_chapter_on_modules_has_every_method(module: str) -> None:
+    text = chapter_text('modules')
+    cls = getattr(importlib.import_module(f'spyce.modules.{module}'), module)
+    assert [name for name in public_names(cls) if name not in HOOKS and not re.search(rf'\b{name}\b', text)] == []
+
+
+@pytest.mark.parametrize(('chapter', 'names'), [
+    ('writing-modules', spyceModuleAPI),
+    ('writing-tags', [name for cls in (spyceTag, spyceTagPlus, spyceTagLibrary) for name in public_names(cls)])])
+def test_the_chapters_on_writing_have_every_name(chapter: str, names: list[str]) -> None:
+    text = chapter_text(chapter)
+    assert [name for name in names if f'``{name}' not in text] == []
 
 
 def all_commands(command: click.Command, name: str) -> dict[str, click.Command]:
