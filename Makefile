@@ -11,8 +11,9 @@ RUN_ENV = .venv
 TEST_ENV = .venv-test-$(VERSION)
 LINT_ENV = .venv-lint
 DOCS_ENV = .venv-docs
+BENCH_ENV = .venv-bench
 
-.PHONY: run test soak lint docs clean python
+.PHONY: run test soak lint docs bench bench-check clean python
 
 run: $(RUN_ENV)/installed
 	$(RUN_ENV)/bin/spyce serve examples --port 8000
@@ -31,6 +32,13 @@ docs: $(DOCS_ENV)/installed
 	$(DOCS_ENV)/bin/python -m sphinx -q -W --keep-going -b html docs/manual build/manual
 	@echo "The manual is at build/manual/index.html"
 
+# Writes benchmarks/results.json, docs/speed.svg and docs/growth.svg; takes half an hour. `wrk` is used if it is there.
+bench: $(BENCH_ENV)/installed
+	$(BENCH_ENV)/bin/python -m benchmarks --write $(ARGS)
+
+bench-check: $(BENCH_ENV)/installed
+	$(BENCH_ENV)/bin/python -m benchmarks --check $(ARGS)
+
 clean:
 	rm -rf .venv .venv-* build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
@@ -41,6 +49,7 @@ $(RUN_ENV)/installed: EXTRAS =
 $(TEST_ENV)/installed: EXTRAS = [test]
 $(LINT_ENV)/installed: EXTRAS = [test,lint]
 $(DOCS_ENV)/installed: EXTRAS = [docs]
+$(BENCH_ENV)/installed: EXTRAS = [bench]
 
 %/installed: setup.py pyproject.toml | python
 	$(PYTHON) -m venv --clear $*

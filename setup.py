@@ -50,6 +50,19 @@ setup(
             'pytest>=8',
             'sqlalchemy>=2',      # spyce.db is tested on SQLite
         ],
+        'bench': [  # `make bench`: whom this engine is measured against; one that is not there is left out
+            'beaker>=1.13',
+            'bottle>=0.13',
+            'cachelib>=0.13',  # what Flask-Session keeps its sessions in
+            'cherrypy>=18.10',
+            'django>=5.2',
+            'flask>=3.1',
+            'flask-session>=0.8',
+            'granian>=2',
+            'gunicorn>=22',
+            'jinja2>=3.1',
+            'mako>=1.3',
+        ],
         'lint': [
             'mypy>=1.10',
             'rich>=13',

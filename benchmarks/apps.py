@@ -123,7 +123,7 @@ def beaker(kind: str, folder: Path) -> Application:
 
     options = {'session.type': 'memory' if kind == 'memory' else 'file', 'session.key': 'sessionid',
                'session.timeout': 86400, 'session.data_dir': str(folder), 'session.lock_dir': str(folder / 'lock')}
-    return SessionMiddleware(show, options)  # type: ignore[no-any-return]
+    return SessionMiddleware(show, options)
 
 
 def flask(kind: str, folder: Path) -> Application:
@@ -136,7 +136,7 @@ def flask(kind: str, folder: Path) -> Application:
     app.config.update(SESSION_TYPE='cachelib', SESSION_COOKIE_NAME='sessionid', SESSION_CACHELIB=(
         SimpleCache(threshold=10 ** 8) if kind == 'memory' else FileSystemCache(str(folder / 'files'), threshold=0)))
     Session(app)
-    app.jinja_loader = DictLoader({TEMPLATE_NAME: JINJA_TEMPLATE})  # type: ignore[assignment]
+    app.jinja_loader = DictLoader({TEMPLATE_NAME: JINJA_TEMPLATE})
 
     @app.get(URL)
     def show() -> str:
@@ -151,7 +151,7 @@ def flask(kind: str, folder: Path) -> Application:
 def django(kind: str, folder: Path) -> Application:
     """Django with its session middleware and its templates. kind: also 'db'."""
     from benchmarks import django_site
-    return django_site.application({'memory': 'cache', 'disk': 'file'}.get(kind, kind))  # type: ignore[no-any-return]
+    return django_site.application({'memory': 'cache', 'disk': 'file'}.get(kind, kind))
 
 
 def cherrypy(kind: str, folder: Path) -> Application:
@@ -181,4 +181,4 @@ def cherrypy(kind: str, folder: Path) -> Application:
                         'tools.sessions.storage_path': str(folder / 'cherrypy')})
     application = framework.Application(Site(), '', {'/': options})
     application.log.access = lambda: None  # as the others, which write no log of requests either
-    return application  # type: ignore[no-any-return]
+    return application

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -38,13 +39,14 @@ CONTESTANTS = {'floor': ('floor', ''), 'Spyce': ('spyce', ''), 'Flask': ('flask'
 
 def tables(size: Size) -> list[Table]:
     """One table: all servers run all the time, and are asked in turns."""
-    visitors, seconds, rounds = {'tiny': (2, 1, 1), 'full': (1000, 4, 7)}.get(size.name, (100, 1, 3))
+    visitors, seconds, rounds = {'tiny': (32, 1, 1), 'full': (1000, 4, 7)}.get(size.name, (100, 1, 3))
     with tempfile.TemporaryDirectory(dir=workplace.folder()) as name, contextlib.ExitStack() as running:
         measures, outputs = {}, {}
         for number, (contestant, server) in enumerate(_pairs(size)):
             folder = Path(name) / str(number)
             folder.mkdir()
-            url = running.enter_context(serving(CONTESTANTS[contestant][0], folder, SERVERS[server])) + apps.URL
+            site = running.enter_context(serving(CONTESTANTS[contestant][0], folder, SERVERS[server]))
+            url = site.url + apps.URL
             cookies = [first_visit(url) for _ in range(visitors)]
             file = folder / 'cookies'
             file.write_text('\n'.join(cookies) + '\n')
@@ -56,7 +58,7 @@ def tables(size: Size) -> list[Table]:
         same_output(outputs)
         rows = each_in_turn(measures, rounds)
     goals = [Goal(f'Spyce, {server}', f'Flask, {server}', 2) for server in SERVERS]
-    goals += [Goal(f'{name}, gunicorn, 2 workers', f'{name}, gunicorn, 1 worker', 1.7) for name in ('Spyce', 'floor')]
+    goals.append(Goal('Spyce, gunicorn, 2 workers', 'Spyce, gunicorn, 1 worker', 1.7))
     return [Table('http', f'Over HTTP, session on disk, {visitors:,} visitors, {CONNECTIONS} connections', rows,
                   rows[0].name, goals, note=f'Asked by {CLIENT}, on the same machine. Flask: with Flask-Session on '
                   'files and Jinja2. Time is that of one request while all connections are busy.')]
@@ -71,20 +73,31 @@ def _pairs(size: Size) -> Iterator[tuple[str, str]]:
                 yield contestant, server
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server. pid: of its first process."""
+
+    url: str
+    pid: int
+
+
 @contextlib.contextmanager
-def serving(app: str, folder: Path, arguments: list[str]) -> Iterator[str]:
-    """Run a server while the block does; its address. Raises AssertionError if it does not start."""
+def serving(app: str, folder: Path, arguments: list[str]) -> Iterator[Server]:
+    """Run a server while the block does. Raises AssertionError if it does not start.
+
+    app: a function of benchmarks.apps; arguments: of Python, with {port} for the port, {folder} for the folder.
+    """
     port = free_port()
     environment = {**os.environ, 'BENCH_APP': f'{app}:disk:{folder}', 'PYTHONPATH': os.getcwd(),
                    'XDG_STATE_HOME': str(folder)}
     with open(folder / 'log', 'w+') as log:
-        process = subprocess.Popen([sys.executable, *(part.format(port=port) for part in arguments)],
-                                   stdout=log, stderr=log, env=environment)
+        command = [sys.executable, *(part.format(port=port, folder=folder) for part in arguments)]
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
             if not _accepts(port, process):
                 log.seek(0)
                 raise AssertionError(f'{arguments[1]} does not start: {log.read()}')
-            yield f'http://127.0.0.1:{port}'
+            yield Server(f'http://127.0.0.1:{port}', process.pid)
         finally:
             process.terminate()
             try:

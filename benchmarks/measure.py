@@ -71,7 +71,11 @@ class Verdict:
 
 @dataclass
 class Table:
-    """One contest. unit: 's', 'MB'; floor: the row that ratios are taken to; note: what a reader has to know."""
+    """One contest.
+
+    unit: 's', 'MB' or another; floor: the row that ratios are taken to; note: what a reader has to know; more: goals
+    that are no comparison of two rows; series: what to plot, points by the name of the line.
+    """
 
     key: str
     title: str
@@ -81,6 +85,7 @@ class Table:
     unit: str = 's'
     note: str = ''
     more: list[Verdict] = field(default_factory=list)
+    series: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def row(self, name: str) -> Row | None:
         """The row of that name."""
@@ -115,7 +120,8 @@ class Table:
         """What as_json() gave."""
         known = {name: data[name] for name in ('key', 'title', 'floor', 'unit', 'note')}
         return cls(rows=[Row(**row) for row in data['rows']], goals=[Goal(**goal) for goal in data['goals']],
-                   more=[Verdict(**verdict) for verdict in data['more']], **known)
+                   more=[Verdict(**verdict) for verdict in data['more']],
+                   series={name: [(x, y) for x, y in points] for name, points in data['series'].items()}, **known)
 
 
 def contest(key: str, title: str, contestants: Mapping[str, Work], floor: str, size: Size,

@@ -230,10 +230,9 @@ def floor_page(escape: Callable[[Any], str], title: str, user: str, company: str
 def floor(page: str, escaping: bool, folder: Path) -> Render:
     """Hand-written code with html.escape() of the standard library."""
     del folder
-    work, escape = (floor_table, html.escape) if page == 'table' else (floor_page, _escaped)
+    escape: Callable[[Any], str] = str if not escaping else html.escape if page == 'table' else _escaped
+    work: Callable[..., str] = floor_table if page == 'table' else floor_page
     values = values_of(page)
-    if not escaping:
-        escape = str
     return lambda: work(escape, **values)
 
 
@@ -264,7 +263,7 @@ def mako_page(page: str, escaping: bool, folder: Path) -> Render:
     write_templates(folder, MAKO)
     lookup = TemplateLookup([os.fspath(folder)], default_filters=['h' if escaping else 'str'])
     values = values_of(page)
-    return lambda: lookup.get_template(page).render(**values)  # type: ignore[no-any-return]
+    return lambda: lookup.get_template(page).render(**values)
 
 
 def bottle_page(page: str, escaping: bool, folder: Path) -> Render:
@@ -274,4 +273,4 @@ def bottle_page(page: str, escaping: bool, folder: Path) -> Render:
     write_templates(folder, BOTTLE if escaping else plain)
     template = SimpleTemplate(name=page, lookup=[os.fspath(folder)])
     values = values_of(page)
-    return lambda: template.render(**values)  # type: ignore[no-any-return]
+    return lambda: template.render(**values)
