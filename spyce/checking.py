@@ -18,7 +18,7 @@ from spyce.page.book import Mapped
 from spyce.page.errors import PlacedError
 from spyce.page.scanner import scan
 from spyce.runtime.exceptions import SpyceError, spyceForbidden, spyceNotFound
-from spyce.runtime.modules import find_file, is_standard
+from spyce.runtime.modules import CONTRIB_MODULES, find_file, is_standard
 from spyce.runtime.paths import PathRefused, page_to_run, url_to_file
 from spyce.runtime.server import spyceServer
 from spyce.sitefiles import Finding, is_page, shown_name, site_files
@@ -149,6 +149,8 @@ class SiteCheck:
         if wanted.file is None and is_standard(wanted.name):
             return None
         path = find_file(self._server, wanted.file or wanted.name, file)
+        if path is None and wanted.file is None and wanted.name in CONTRIB_MODULES:
+            return None
         if path is None:
             return f'there is no Spyce module {wanted.file or wanted.name!r} beside the page or on the config\'s path'
         if _has_name(path, wanted.name):

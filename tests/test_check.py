@@ -77,6 +77,10 @@ class TestWhatIsRight:
         assert told({'open.spi': '[[ if x: { ]]', 'close.spi': '[[ } ]]',
                      'a.spy': '[[ x = 1 ]][[.include file="open.spi"]]y[[.include file=/close.spi]]'}) == []
 
+    def test_contributed_modules_and_tags(self, told):
+        page = '[[.import names="mail, etag, template"]][[.taglib name=flow]]<flow:print value="x" />'
+        assert told({'a.spy': page}) == []
+
     def test_names_of_files_in_strings_and_comments_are_no_calls(self, told):
         assert told({'a.spy': '[[ x = "include.spyce(\'b.spi\')" # include.spyce("b.spi")\n'
                               ' my.include.spyce("b.spi") ]]'
