@@ -34,6 +34,9 @@ Load = Callable[[], LoadedPage]
 REDIRECTED = 'redirected'
 """In request.state: redirect.external() was called, so that the body is not sent."""
 
+AGAIN = 'again'
+"""In request.state: a module (toc) knows only now what the page should have printed, and wants it to run once more."""
+
 
 class Execution:
     """One request being answered by pages."""
@@ -95,12 +98,20 @@ class Execution:
                 return
             try:
                 self._run_page(page, args, kwargs)
-                return
+                if not self._may_run_again():
+                    return
             except spyceRedirect as redirect:
                 self.output.reset()
                 load = self._loader(redirect.filename)
                 args, kwargs = (), {}
         self._show_plainly(SpyceError(f'{MAX_STACK} internal redirects in a row: does a page redirect to itself?'))
+
+    def _may_run_again(self) -> bool:
+        """Whether the page is to run once more, which then begins anew; too late once something was sent."""
+        if not self.request.state.pop(AGAIN, False) or self.response.headers_sent:
+            return False
+        self._start_again(keep_cookies=True)
+        return True
 
     def _loader(self, file: str) -> Load:
         return lambda: self.server.load_page(file)
