@@ -145,4 +145,6 @@ def test_the_manual_builds_without_a_warning(tmp_path: Path) -> None:
     built = subprocess.run([sys.executable, '-m', 'sphinx', '-q', '-W', '--keep-going', '-b', 'html', str(MANUAL),
                             str(tmp_path / 'html')], capture_output=True, text=True)
     assert built.stderr == ''
-    assert (tmp_path / 'html' / 'index.html').is_file()
+    assert '<a class="reference internal" href="forms.html">' in (tmp_path / 'html' / 'index.html').read_text('utf-8')
+    sections = re.findall(r'<section id="([\w-]+)"', (tmp_path / 'html' / 'sessions.html').read_text('utf-8'))
+    assert {'the-promises', 'lock-modes', 'options', 'limits'} <= set(sections)  # of docs/sessions.txt
