@@ -66,7 +66,10 @@ class automaton(spyceModule):
     edge = transition
 
     def define(self, sm: Mapping[State, tuple[Send, Receive | None, Mapping[Hashable, State]]], begin: State) -> None:
-        """Define all at once: {state: (send, recv, {edge: state})}, and where to begin. What was there is forgotten."""
+        """Define all at once, in place of what was there.
+
+        sm: {state: (send, recv, {edge: state})}; begin: where a visitor begins.
+        """
         self.clear()
         for name, (send, recv, _) in sm.items():
             self.state(name, send, recv)

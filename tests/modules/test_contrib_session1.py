@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pages(site: MakeSite, folder: Path) -> Run:
-    """pages(a='...', b='...') -> a client of a server with a.spy and b.spy; DIR is a folder, AUTO a lasting session."""
+    """pages(a='...') -> a client of a server with a.spy. DIR in it is a folder, AUTO a lasting session."""
     def pages(options: dict[str, object] | None = None, **texts: str) -> Client:
         def filled(text: str) -> str:
             return text.replace('AUTO', "(3600, 'cookie', 'visitor')").replace('DIR', f"'{folder}'")
@@ -95,10 +95,13 @@ class TestAutoSession:
         assert shown(client, '/a.spy') == '2'
 
     def test_nothing_is_kept_and_no_cookie_sent_as_long_as_nothing_was_put(self, pages: Run) -> None:
-        client = pages(a=IMPORT + '[[= session.auto, len(session.autoID) ]]',
-                       n='[[.import name=session1]][[= len(session1.setHandler("session_dir", DIR)._handler.keys()) ]]')
-        assert shown(client, '/a.spy') == '(None, 43)'
-        assert (dict(client.cookies), shown(client, '/n.spy')) == ({}, '0')
+        client = pages(a=IMPORT + '[[= session.auto, session.autoID ]]',
+                       b='[[.import name=session1]][[ session1.setHandler("session_dir", DIR) ]]'
+                         '[[= session1.get(request.get1("id")), session1.set(1, 60, request.get1("id")) ]]')
+        printed = shown(client, '/a.spy')
+        id = printed.split("'")[1]
+        assert (printed, dict(client.cookies)) == (f"(None, '{id}')", {})
+        assert id not in client.get('/b.spy', {'id': id}).text
 
     def test_none_ends_the_session(self, pages: Run) -> None:
         client = pages(a=COUNT, b=IMPORT + '[[ session.auto = None ]]')
@@ -177,7 +180,7 @@ class TestItsId:
         assert other_way.text.strip().startswith('{1/')
         assert dict(client.cookies) == {}
 
-    def test_a_session_of_the_other_module_is_none_here_nor_the_other_way_round(self, pages: Run, folder: Path) -> None:
+    def test_a_session_of_the_other_module_is_none_here_nor_theirs_there(self, pages: Run, folder: Path) -> None:
         from spyce.sessions import DbmStore
         client = pages({'session_store': DbmStore(folder)}, a=COUNT,
                        b='[[.import name=session]][[ session["n"] = 1 ]][[= session.sessionid ]]')

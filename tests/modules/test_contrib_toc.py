@@ -106,13 +106,13 @@ class TestQuestions:
         assert run('print(toc.getTag(), toc.getNumbering(), toc.getData(), toc.getDepth())') == 'root [] None 0'
 
     def test_a_number_that_is_handed_out_can_be_changed(self, run: Run) -> None:
-        assert run("toc.l1('A', 'a'); toc.getNumbering().append(7); toc.l2('B'); print(toc.getNumbering())") == '[1, 1]'
+        assert run("toc.l1('A'); toc.getNumbering().append(7); toc.l2('B'); print(toc.getNumbering())") == '[1, 1]'
 
 
 class TestTableOfContents:
     def test_it_is_whole_at_the_first_request(self, site: Site) -> None:
-        client = site({'a.spy': '[[.import name=toc]][[ toc.showTOC() ]][[ toc.l1("A", "a") ]]x[[ toc.l2("B", "b") ]]y'
-                                '[[ toc.l1("C", "c") ]]z'})
+        client = site({'a.spy': '[[.import name=toc]][[ toc.showTOC() ]][[ toc.l1("A", "a") ]]x'
+                                '[[ toc.l2("B", "b") ]]y[[ toc.l1("C", "c") ]]z'})
         for _ in range(2):
             assert client.get('/a.spy').text.split() == [
                 '<ul>', '<li><a', 'href="#a">1.', 'A</a>', '<ul>', '<li><a', 'href="#b">1.1.', 'B</a>', '</ul>',
@@ -125,8 +125,8 @@ class TestTableOfContents:
             toc.showTOC()
             toc.l1('A', 'a'); toc.l2('B', 'b'); toc.l1('C', 'c')
             ''').splitlines() == [
-                'entry 0 root [] All', 'push 0 root [] All', 'entry 1 a [1] A', 'push 1 a [1] A', 'entry 2 b [1, 1] B',
-                'pop 1 a [1] A', 'entry 1 c [2] C', 'pop 0 root [] All']
+                'entry 0 root [] All', 'push 0 root [] All', 'entry 1 a [1] A', 'push 1 a [1] A',
+                'entry 2 b [1, 1] B', 'pop 1 a [1] A', 'entry 1 c [2] C', 'pop 0 root [] All']
 
     def test_an_empty_document_has_an_empty_one(self, run: Run) -> None:
         assert run('toc.showTOC()') == ''
@@ -197,8 +197,8 @@ class TestTheSecondRun:
         assert counted('[[ toc.showTOC(); toc.l1(request.get1("q")); 1 / 0 ]]') == ['1', '1', '1']
 
     def test_nothing_of_the_first_one_is_left(self, site: Site) -> None:
-        client = site({'a.spy': '[[.import name=toc]][[ response.addHeader("X-Own", "1"); toc.showTOC(); toc.l1("A") ]]'
-                                'x'})
+        client = site({'a.spy': '[[.import name=toc]][[ response.addHeader("X-Own", "1") ]]'
+                                '[[ toc.showTOC(); toc.l1("A") ]]x'})
         answer = client.get('/a.spy')
         assert (answer.headers.getlist('X-Own'), answer.text.count('x'), answer.status) == (['1'], 1, 200)
 
