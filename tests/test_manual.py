@@ -67,6 +67,8 @@ def test_the_examples_of_a_chapter_print_what_it_says(chapter: str, tmp_path: Pa
             answer = ask(client, example.caption, answer)
             assert matches(example.text, answer.text), \
                 f'{chapter}.txt:{example.line}: {example.caption} gives\n{answer.text}\n{answer.errors}'
+    if client.app.config.db is not None:
+        client.app.config.db.engine.dispose()
 
 
 @pytest.mark.parametrize('chapter', chapters())
