@@ -48,15 +48,16 @@ class template(spyceModule):
         """The text of a template that is given as text; other templates it names are relative to this page."""
         return self._environment.of_source(source, self._current_file()).render(self._names(), **names)
 
-    def cheetah(self, file: str, lookup: Iterable[Mapping[str, Any]] | None = None) -> str:
+    def cheetah(self, file: str, lookup: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None) -> str:
         """2.1's call: the text of a template file. The template itself must be written anew, for Jinja2.
 
-        lookup: dictionaries to find names in, the first that has one counts; by default the names of the page.
+        lookup: a dictionary to find names in, or several, of which the first that has a name counts; by default the
+        names of the page.
         """
         if lookup is None:
             return self._file(file).render(self._names())
         names: dict[str, Any] = {}
-        for dictionary in reversed(list(lookup)):
+        for dictionary in reversed([lookup] if isinstance(lookup, Mapping) else list(lookup)):
             names.update(dictionary)
         return self._file(file).render(names)
 

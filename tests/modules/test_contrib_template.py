@@ -76,6 +76,9 @@ class TestCheetah:
     def test_variables_of_the_page(self, get: Get) -> None:
         assert get('[[ n = 2 ]][[= template.cheetah("t.tmpl") ]]', {'t.tmpl': 'n={{ n }}'}) == 'n=2'
 
+    def test_a_single_dictionary(self, get: Get) -> None:
+        assert get('[[= template.cheetah("t.tmpl", {"n": 1}) ]]', {'t.tmpl': 'n={{ n }}'}) == 'n=1'
+
     def test_the_first_dictionary_that_has_a_name_counts(self, get: Get) -> None:
         assert get('[[ n = m = o = 0 ]][[= template.cheetah("t.tmpl", [{"n": 1}, {"n": 2, "m": 3}]) ]]',
                    {'t.tmpl': '{{ n }}{{ m }}{{ o is defined }}'}) == '13False'
