@@ -8,13 +8,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 from benchmarks import apps, workplace
 from benchmarks.client import first_visit
 from benchmarks.http import SERVERS, serving
-from benchmarks.measure import Goal, Row, Size, Table, each_in_turn, is_installed
+from benchmarks.measure import Goal, Row, Size, Table, is_installed, row
 
 BARE = 'bare interpreter'
 MEBIBYTE = 1 << 20
@@ -47,19 +46,25 @@ def _first_page(folder: Path, rounds: int) -> Table:
 
 
 def _time_table(key: str, title: str, commands: Mapping[str, list[str]], rounds: int, limit: float) -> Table:
-    rows = each_in_turn({name: partial(_seconds, command) for name, command in commands.items()}, rounds)
-    return Table(key, title, _above_bare(rows), BARE, [Goal('Spyce', at_most=limit)])
+    for command in commands.values() if rounds > 1 else ():
+        _seconds(command)  # compiles the modules
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        bare = _seconds(commands[BARE])
+        times[BARE].append(bare)
+        for name, command in commands.items():
+            if name != BARE:
+                times[name].append(_seconds(command) - bare)  # of the same moment, as the machine is noisy
+    rows = [row(name, values) for name, values in times.items()]
+    return Table(key, title, rows, BARE, [Goal('Spyce', at_most=limit)])
 
 
 def _seconds(arguments: list[str]) -> float:
+    # With compiled modules at hand, as an installed package has them, whatever the environment of this process says.
+    environment = {name: value for name, value in os.environ.items() if name != 'PYTHONDONTWRITEBYTECODE'}
     start = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - start
-
-
-def _above_bare(rows: list[Row]) -> list[Row]:
-    bare = next(row.value for row in rows if row.name == BARE)
-    return [row if row.name == BARE else Row(row.name, row.value - bare, row.spread) for row in rows]
 
 
 def _memory(size: Size, folder: Path) -> Table:
@@ -67,8 +72,9 @@ def _memory(size: Size, folder: Path) -> Table:
                             stdout=subprocess.PIPE)
     assert bare.stdout is not None
     bare.stdout.readline()
-    rows = [Row(BARE, _private(bare.pid))]
+    nothing = _private(bare.pid)
     bare.communicate(b'\n')
+    rows = [Row(BARE, nothing)]
     serve = ['-m', 'spyce', 'serve', '{folder}/site', '--port', '{port}']
     if is_installed('gunicorn'):
         gunicorn = SERVERS['gunicorn, 2 workers']
@@ -78,8 +84,10 @@ def _memory(size: Size, folder: Path) -> Table:
             rows.append(_worker('Flask', 'flask', folder / 'c', gunicorn))
     else:
         rows.append(_worker('Spyce', 'spyce', folder / 'a', serve))
-    return Table('memory', 'Private memory of an idle worker (gunicorn), above a bare interpreter', _above_bare(rows),
-                 BARE, [Goal('Spyce', at_most=25)], unit='MB')
+    for one in rows[1:]:
+        one.value -= nothing
+    return Table('memory', 'Private memory of an idle worker (gunicorn), above a bare interpreter', rows, BARE,
+                 [Goal('Spyce', at_most=25)], unit='MB')
 
 
 def _worker(name: str, app: str, folder: Path, arguments: list[str]) -> Row:

@@ -66,7 +66,7 @@ def tables(size: Size) -> list[Table]:
 
 def _pairs(size: Size) -> Iterator[tuple[str, str]]:
     """The contestants on the servers, as far as they are installed."""
-    for server, arguments in SERVERS.items():
+    for server, arguments in list(SERVERS.items())[:None if size.turn else 1]:
         for contestant, (_, packages) in CONTESTANTS.items():
             wanted = packages.split() if size.peers else []
             if is_installed(arguments[1]) and (size.peers or not packages) and all(map(is_installed, wanted)):

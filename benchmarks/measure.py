@@ -37,7 +37,7 @@ SIZES = {size.name: size for size in (
     Size('tiny', rounds=1, turn=0.0, sessions=(20,), peer_sessions=20),
     Size('check', rounds=15, turn=0.03, sessions=(1000,), peer_sessions=0, peers=False),
     Size('quick', rounds=9, turn=0.03, sessions=(1000,), peer_sessions=1000),
-    Size('full', rounds=21, turn=0.1, sessions=(1000, 100_000, 1_000_000), peer_sessions=100_000),
+    Size('full', rounds=15, turn=0.1, sessions=(1000, 100_000, 1_000_000), peer_sessions=100_000),
 )}
 
 
