@@ -188,7 +188,7 @@ class session1(spyceModule):
         options = self._api.getServer().config.sessions
         secure = options.session_cookie_secure
         self._api.getModule('cookie').set(
-            auto.name, auto.id, domain=options.session_cookie_domain, httponly=1,
+            auto.name, auto.id, domain=options.session_cookie_domain, path=options.session_path, httponly=1,
             secure=self._api.getRequest().is_secure() if secure is None else secure,
             samesite=options.session_cookie_samesite)
         auto.is_known = True

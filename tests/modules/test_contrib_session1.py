@@ -151,6 +151,10 @@ class TestItsId:
         client.cookies.clear()
         assert 'Secure' in client.get('/a.spy').headers['Set-Cookie'].split('; ')
 
+    def test_the_cookie_goes_where_that_of_sessions_goes(self, pages: Run) -> None:
+        for options, path in ({}, 'Path=/'), ({'session_path': '/shop'}, 'Path=/shop'):
+            assert path in pages(options, a=COUNT).get('/a.spy').headers['Set-Cookie'].split('; ')
+
     def test_it_is_sent_once(self, pages: Run) -> None:
         client = pages(a=COUNT)
         assert [len(client.get('/a.spy').set_cookies) for _ in range(3)] == [1, 0, 0]
