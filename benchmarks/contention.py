@@ -20,7 +20,7 @@ PROCESSES = 4
 FEW = 6
 FLOOR = 'floor: sqlite3 WAL, one client, no lock'
 THREADS = 'Spyce DbmStore, 16 threads'
-TOGETHER = 'Spyce DbmStore, 4 processes of 4 threads'
+TOGETHER = 'Spyce DbmStore, 4 processes'
 
 Measure = Callable[[], float]
 
@@ -40,7 +40,8 @@ def tables(size: Size) -> list[Table]:
         rows = each_in_turn(measures, rounds)
     return [Table('contention', f'{CLIENTS} clients on one session, exact', rows, FLOOR,
                   [Goal(THREADS, FLOOR, 0.5), Goal(TOGETHER, FLOOR, 0.5)],
-                  note='Time for one change of the session. The floor is one client alone, so it need not wait.')]
+                  note='Time for one change of the session. The floor is one client alone, so it need not wait. The '
+                  'processes have four threads each.')]
 
 
 def _spyce(folder: Path, each: int) -> dict[str, Measure]:

@@ -20,7 +20,7 @@ MAKERS: tuple[tuple[str, str, Callable[[str, bool, Path], Render]], ...] = (
 )
 GOALS = [Goal('Spyce', 'Jinja2', 4), Goal('Spyce', 'Mako', 4), Goal('Spyce', 'Bottle SimpleTemplate', 2),
          Goal('Spyce', FLOOR, 1 / 1.5)]
-TITLES = {'table': 'A table of 1000 x 10 cells', 'page': 'A page: 15 expressions, loop of 20, include, parent'}
+TITLES = {'table': 'A table of 1000 x 10 cells', 'page': 'Page: 15 expressions, a loop, include, parent'}
 NOTE = ('The floor escapes with html.escape(); Jinja2 and Mako with markupsafe.escape(), in C; Bottle in Python, '
         'replacing one character after the other; Spyce with the function in C that markupsafe.escape() calls.')
 

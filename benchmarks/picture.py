@@ -73,11 +73,11 @@ def _bars(table: Table) -> Callable[[int, int], str]:
     def bar(row: Row, left: int, top: int) -> str:
         kind = OURS if row.name.startswith(OURS) else FLOOR if row.name.startswith(FLOOR) else 'peer'
         width = max(1.0, row.value / longest * BAR_WIDTH)
-        label = f'{row.value / floor.value:.1f} x'
+        label = f'{row.value / floor.value:.1f}\N{MULTIPLICATION SIGN}'
         return '\n'.join((
             _text(left + BAR_LEFT - 8, top + 13, row.name.removeprefix(f'{FLOOR}: ')[:34], 'end'),
             f'<rect class="{kind.lower()}" x="{left + BAR_LEFT}" y="{top + 3}" width="{width:.1f}" height="12"/>',
-            _text(round(left + BAR_LEFT + width + 6), top + 13, f'{label}  {amount(row.value, table.unit)}', 'small')))
+            _text(round(left + BAR_LEFT + width + 6), top + 13, f'{label} ({amount(row.value, table.unit)})', 'small')))
 
     return lambda left, top: '\n'.join((
         _text(left, top + 16, table.title, 'title'),
