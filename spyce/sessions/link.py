@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spyce.sessions.errors import SessionLocked, StoreError
@@ -92,18 +94,16 @@ class StoreLink:
         return found if found is not None and self._may_follow(found[0]) and self._is_alive(found[1]) else None
 
     def _fetch_locked(self, sessionid: str) -> tuple[Pointer, Entry] | None:
-        pointer = self._manager.native.guess(sessionid)
-        while pointer is not None and self._may_follow(pointer):
-            self._acquire(pointer.key, sessionid)
-            found = None
-            try:
-                found = self._fetch(sessionid)  # what there is now that nobody else can change it
-            finally:
-                if found is None or found[0].key != pointer.key:
-                    self.unlock()
-            if found is None or found[0].key == pointer.key:
-                return found
-            pointer = found[0]
+        options = self._manager.options
+        with self._noting_refusal(sessionid):
+            found = self._manager.native.fetch_locked(sessionid, self._may_follow, options.session_lock_timeout,
+                                                      options.lock_waiters, self._page)
+        if found is None:
+            return None
+        pointer, entry, self._lock = found
+        if self._may_follow(pointer) and self._is_alive(entry):
+            return pointer, entry
+        self.unlock()
         return None
 
     def _may_follow(self, pointer: Pointer) -> bool:
@@ -154,9 +154,14 @@ class StoreLink:
 
     def _acquire(self, key: Key, sessionid: str) -> None:
         options = self._manager.options
-        try:
+        with self._noting_refusal(sessionid):
             self._lock = self._manager.native.lock(key, options.session_lock_timeout, options.lock_waiters,
                                                    self._page)
+
+    @contextmanager
+    def _noting_refusal(self, sessionid: str) -> Iterator[None]:
+        try:
+            yield
         except SessionLocked as error:
             log.warning('session %s: %s', self._manager.fingerprint(sessionid), error)
             raise
@@ -258,8 +263,11 @@ class StoreLink:
         until = now + self._manager.options.session_lock_timeout + GRACE
         renewal = (self.next_id, until) if self.next_id else None
         user = entry.user if items is None else self._user(items)
-        if not self._manager.native.update(self._key, items, now=now, slide=slide, renewal=renewal,
-                                           user=None if user == entry.user else user):
+        native, lock = self._manager.native, self._lock
+        self._lock = None
+        update = native.update if lock is None else partial(native.update_and_release, lock)
+        if not update(self._key, items, now=now, slide=slide, renewal=renewal,
+                      user=None if user == entry.user else user):
             return False
         idle, expires = slide or (entry.idle, entry.expires)
         self.entry = Entry(entry.items if items is None else items, entry.created, idle, expires, user)

@@ -95,6 +95,29 @@ class NativeStore(SessionStore):
         entry = self.read(pointer.key) if pointer else None
         return (pointer, entry) if pointer and entry else None
 
+    def fetch_locked(self, sessionid: str, may_follow: Callable[[Pointer], bool], timeout: float, max_waiters: int,
+                     label: str = '') -> tuple[Pointer, Entry, Releasable] | None:
+        """lock() and fetch() in one: the session as it is now that nobody else can change it, and its lock.
+
+        may_follow: whether the request may use an id that leads there; if not, None, as for an unknown id.
+        Raises SessionLocked.
+        """
+        pointer = self.guess(sessionid)
+        while pointer is not None and may_follow(pointer):
+            lock = self.lock(pointer.key, timeout, max_waiters, label)
+            found = None
+            try:
+                found = self.fetch(sessionid)
+            finally:
+                if found is None or found[0].key != pointer.key:
+                    lock.release()
+            if found is None:
+                return None
+            if found[0].key == pointer.key:
+                return *found, lock
+            pointer = found[0]
+        return None
+
     @abstractmethod
     def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
                user: str = '') -> Key:
@@ -108,6 +131,15 @@ class NativeStore(SessionStore):
         items: None to leave them; slide: new (idle, expires); renewal: (new id, until): all other ids of the entry
         are retired at `now` and remembered until `until`; user: None to leave the index as it is.
         """
+
+    def update_and_release(self, lock: Releasable, key: Key, items: Items | None, *, now: float,
+                           slide: tuple[float, float] | None = None, renewal: tuple[str, float] | None = None,
+                           user: str | None = None) -> bool:
+        """update() by who holds the session's lock, and its release(), whatever comes of it."""
+        try:
+            return self.update(key, items, now=now, slide=slide, renewal=renewal, user=user)
+        finally:
+            lock.release()
 
     def incr(self, key: Key, name: str, by: float) -> int | float | None:
         """Add to an item in one step; its new value. None if the store cannot, or the session has ended."""
