@@ -89,53 +89,50 @@ class Database:
 
     def query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         """The rows that a statement gives."""
-        return self._retry(lambda connection: connection.execute(sql, values).fetchall())
+        return self._retry(_rows, sql, values)
 
     def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Do `work` in one transaction: all of it or nothing. It may be called again if the database is busy."""
         with self._writing:
-            return self._retry(lambda connection: _transaction(connection, work))
+            return self._retry(_transaction, work)
 
     def execute(self, sql: str, values: tuple[object, ...] = ()) -> int:
         """Execute one statement, a transaction of its own. How many rows it changed."""
         with self._writing:
-            return self._retry(lambda connection: connection.execute(sql, values).rowcount)
+            return self._retry(_row_count, sql, values)
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
         self._log_identity = None
         _close_connections(self._idle, self._all)
 
-    def _retry(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Do `work` with a connection; again while the database is busy, up to BUSY_SECONDS. Raises StoreError."""
-        with forkgate.inside:
-            return self._retry_inside(work)
-
-    def _retry_inside(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    def _retry(self, work: Callable[..., Result], *args: object) -> Result:
+        """Do `work` with a connection and `args`; again while the database is busy, up to BUSY_SECONDS. Raises StoreError."""
         deadline: float | None = None
-        while True:
-            try:
-                connection = self._idle.pop() if self._idle else self._connect()
-            except IndexError:  # another thread was faster
-                continue
-            except sqlite3.Error as error:
-                raise self._unusable(error) from error
-            try:
-                result = work(connection)
-            except sqlite3.Error as error:
-                self._all.discard(connection)
-                connection.close()
-                deadline = deadline or time.monotonic() + BUSY_SECONDS
-                if not _is_busy(error):
-                    self.close()  # the others may have seen the same trouble
-                if not _is_busy(error) or time.monotonic() > deadline:
+        with forkgate.inside:
+            while True:
+                try:
+                    connection = self._idle.pop() if self._idle else self._connect()
+                except IndexError:  # another thread was faster
+                    continue
+                except sqlite3.Error as error:
                     raise self._unusable(error) from error
-            except BaseException:
-                self._idle.append(connection)
-                raise
-            else:
-                self._idle.append(connection)
-                return result
+                try:
+                    result = work(connection, *args)
+                except sqlite3.Error as error:
+                    self._all.discard(connection)
+                    connection.close()
+                    deadline = deadline or time.monotonic() + BUSY_SECONDS
+                    if not _is_busy(error):
+                        self.close()  # the others may have seen the same trouble
+                    if not _is_busy(error) or time.monotonic() > deadline:
+                        raise self._unusable(error) from error
+                except BaseException:
+                    self._idle.append(connection)
+                    raise
+                else:
+                    self._idle.append(connection)
+                    return result
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -174,6 +171,14 @@ class Database:
         self._idle.clear()
         self._log_identity = None
         self._writing = threading.Lock()
+
+
+def _rows(connection: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
+    return connection.execute(sql, values).fetchall()
+
+
+def _row_count(connection: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> int:
+    return connection.execute(sql, values).rowcount
 
 
 def _transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]) -> Result:
