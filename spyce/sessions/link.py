@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -95,9 +94,12 @@ class StoreLink:
 
     def _fetch_locked(self, sessionid: str) -> tuple[Pointer, Entry] | None:
         options = self._manager.options
-        with self._noting_refusal(sessionid):
+        try:
             found = self._manager.native.fetch_locked(sessionid, self._may_follow, options.session_lock_timeout,
                                                       options.lock_waiters, self._page)
+        except SessionLocked as error:
+            self._log_refusal(sessionid, error)
+            raise
         if found is None:
             return None
         pointer, entry, self._lock = found
@@ -154,17 +156,15 @@ class StoreLink:
 
     def _acquire(self, key: Key, sessionid: str) -> None:
         options = self._manager.options
-        with self._noting_refusal(sessionid):
+        try:
             self._lock = self._manager.native.lock(key, options.session_lock_timeout, options.lock_waiters,
                                                    self._page)
-
-    @contextmanager
-    def _noting_refusal(self, sessionid: str) -> Iterator[None]:
-        try:
-            yield
         except SessionLocked as error:
-            log.warning('session %s: %s', self._manager.fingerprint(sessionid), error)
+            self._log_refusal(sessionid, error)
             raise
+
+    def _log_refusal(self, sessionid: str, error: SessionLocked) -> None:
+        log.warning('session %s: %s', self._manager.fingerprint(sessionid), error)
 
     # Storing
 
