@@ -56,6 +56,12 @@ def _standard_class(name: str) -> type[Any]:
     return getattr(importlib.import_module(f'spyce.modules.{name}'), name)  # type: ignore[no-any-return]
 
 
+@functools.cache
+def default_classes() -> tuple[tuple[str, type[Any]], ...]:
+    """The modules that every page has, with their classes."""
+    return tuple((name, _standard_class(name)) for name in DEFAULT_MODULES)
+
+
 def is_standard(name: str) -> bool:
     """Whether `name` is a module of the engine, which a site's file of that name does not replace."""
     return legacy.is_module_name(name)

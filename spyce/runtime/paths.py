@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+from collections.abc import Sequence
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\]')
+
+_NO_NAMES = ('', os.curdir, os.pardir)
 
 RUNNABLE = ('.spy', '.spi')
 
@@ -25,7 +29,7 @@ def real_folder(folder: str) -> str:
         status = os.stat(folder)
         known = _real_folders.get(folder)
         if known is not None and known[0] == (status.st_dev, status.st_ino):
-            there = os.stat(known[1])
+            there = status if known[1] == folder else os.stat(known[1])
             if known[0] == (there.st_dev, there.st_ino):
                 return known[1]
         real = os.path.realpath(folder)
@@ -33,6 +37,29 @@ def real_folder(folder: str) -> str:
         return os.path.realpath(folder)
     _real_folders[folder] = ((status.st_dev, status.st_ino), real)
     return real
+
+
+def real_file(file: str) -> str:
+    """os.path.realpath(file) of an absolute path, by real_folder()."""
+    folder, name = os.path.split(file)
+    return real_path(real_folder(folder), [name])
+
+
+def real_path(folder: str, names: Sequence[str]) -> str:
+    """The real path of folder/names; quick if there is no link on the way. folder: a real path."""
+    path = folder
+    for name in names:
+        path = os.path.join(path, name)
+        if name in _NO_NAMES or _is_link_or_missing(path):
+            return os.path.realpath(os.path.join(folder, *names))
+    return path
+
+
+def _is_link_or_missing(path: str) -> bool:
+    try:
+        return stat.S_ISLNK(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return True
 
 
 def is_below(path: str, folder: str) -> bool:
@@ -51,9 +78,8 @@ def url_to_file(url: str, root: str, current_file: str) -> str:
     if not url or _UNSAFE.search(url):
         raise PathRefused(f'{url!r} is not a usable path: it is empty, or has a backslash or a control character')
     root = real_folder(root)
-    folder = os.path.dirname(os.path.realpath(current_file))
-    base = root if url.startswith('/') else folder
-    path = os.path.realpath(os.path.join(base, url.lstrip('/')))
+    folder = os.path.dirname(real_file(current_file))
+    path = real_path(root if url.startswith('/') else folder, url.lstrip('/').split('/'))
     if is_below(path, root) or (not is_below(folder, root) and is_below(path, folder)):
         return path
     raise PathRefused(f'{url!r} lies outside of the folder of the site')

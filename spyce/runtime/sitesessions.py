@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spyce.runtime.context import getServer
 from spyce.runtime.imports import PREFIX
+from spyce.sessions.values import is_plain
 
 if TYPE_CHECKING:
     from spyce.runtime.server import spyceServer
@@ -51,6 +52,8 @@ class SiteCodec:
 
     def dumps(self, value: Any) -> bytes:
         """The pickle of a value. Raises what pickle raises."""
+        if is_plain(value):
+            return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
         file = io.BytesIO()
         SitePickler(file, self._root).dump(value)
         return file.getvalue()

@@ -11,7 +11,7 @@ from spyce import MAX_STACK
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError, spyceDone, spyceRedirect
 from spyce.runtime.handlers import run_handlers
-from spyce.runtime.modules import DEFAULT_MODULES, ModuleNotFound
+from spyce.runtime.modules import DEFAULT_MODULES, ModuleNotFound, default_classes
 from spyce.runtime.namespace import LoadedPage, Namespace
 from spyce.runtime.output import Output
 
@@ -45,7 +45,7 @@ class spyceWrapper:
         self._request = request
         self._inherited = inherited
         self._modules: dict[str, Any] = dict(inherited or {})
-        self._started: list[tuple[str, Any]] = []  # by this execution: it finishes them
+        self._started: list[Any] = []  # modules that this execution has to finish
         self._namespace: Namespace | None = None
         self.instance = instance
         self.page_instance = instance  # what `self` is in the tags that stand here
@@ -66,12 +66,11 @@ class spyceWrapper:
         self._namespace = self.page.check_out()
         stack.append(self.getFilename())
         names = self._namespace.globals
+        if self._inherited is None:
+            self._start_defaults()
         names.update(self._modules)
         names.update(_spyceWrapper=self, _spyceOutput=self.output, _spyceLambdas=self.page.lambdas,
                      spyceRuntimeException=spyceRuntimeException, db=self._server.config.db)
-        if self._inherited is None:
-            for name in DEFAULT_MODULES:
-                self._start(name, name, None)
         for module in self.page.compiled.imports:
             try:
                 self._start(module.alias or module.name, module.name, module.file)
@@ -99,24 +98,18 @@ class spyceWrapper:
             return None
 
     def finish_modules(self, error: spyceRuntimeException | None = None) -> spyceRuntimeException | None:
-        """Finish the modules that this execution started, last one first; the engine's own are not among them.
+        """Finish the modules that this execution started, last one first.
 
         Returns the error that the rest was told of: the given one, or that of a finish() that failed.
         """
         while self._started:
-            name, module = self._started.pop()
-            if name in DEFAULT_MODULES and self._inherited is None:
-                self._started.append((name, module))
-                break
-            error = self._finish(module, error)
+            error = self._finish(self._started.pop(), error)
         return error
 
     def spyceDestroy(self, theError: spyceRuntimeException | None = None) -> None:
         """Finish what is still to be finished and give everything back. Raises what a finish() raised."""
         try:
             error = self.finish_modules(theError)
-            while self._started:
-                error = self._finish(self._started.pop()[1], error)
         finally:
             self.output.drop_captures(self._depth)
             namespace, self._namespace, self._process = self._namespace, None, None
@@ -128,11 +121,15 @@ class spyceWrapper:
             raise error.exception
 
     def _start(self, alias: str, name: str, file: str | None) -> Any:
-        module = self._start_module(name, file)
-        self._started.append((alias, module))
-        self._modules[alias] = module
-        self.getGlobals()[alias] = module
+        module = self._modules[alias] = self.getGlobals()[alias] = self._start_module(name, file)
+        self._started.append(module)
         return module
+
+    def _start_defaults(self) -> None:
+        """The modules that every page has. They work until the very end, so there is nothing to finish."""
+        for name, module_class in default_classes():
+            module = self._modules[name] = module_class(self)
+            module.start()
 
     def _start_module(self, name: str, file: str | None = None) -> Any:
         module = self._server.loadModule(name, file, self.getFilename())(self)
@@ -290,7 +287,7 @@ class spyceWrapper:
         if alias not in self._modules:
             module = self._start_module(name)
             self._modules[alias] = module
-            self._started.append((alias, module))
+            self._started.append(module)
         return self._modules[alias]
 
     def setModule(self, name: str, mod: Any, notify: int = 1) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from spyce.runtime.paths import real_folder
+from spyce.runtime.paths import real_folder, real_path
 
 if TYPE_CHECKING:
     from spyce.config import Config
@@ -81,17 +81,7 @@ def _real_below(root: str, folder: str, names: list[str]) -> str | None:
 
     root, folder: real paths, without links; names: not hidden ones.
     """
-    path = folder
-    for name in names:
-        path = os.path.join(path, name)
-        try:
-            if stat.S_ISLNK(os.lstat(path).st_mode):
-                break
-        except (OSError, ValueError):
-            break
-    else:
-        return path
-    real = os.path.realpath(os.path.join(folder, *names))
+    real = real_path(folder, names)
     if real == root:
         return real
     below = root.rstrip(os.sep) + os.sep
