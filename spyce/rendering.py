@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import io
 import os
 import sys
@@ -17,7 +18,7 @@ from spyce.runtime.context import current_server, living_servers, serving
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError
 from spyce.runtime.handler import REDIRECTED, Execution, Load
-from spyce.runtime.paths import is_below, url_to_file
+from spyce.runtime.paths import real_file, real_folder, url_to_file
 from spyce.runtime.server import spyceServer
 from spyce.runtime.stdout import install_stdout
 from spyce.runtime.wrapper import spyceWrapper
@@ -33,32 +34,33 @@ _servers_lock = threading.RLock()
 def render_file(path: Path, arguments: Mapping[str, Any], root: Path | None, config: Path | None) -> str:
     """See spyce.render()."""
     path = os.fspath(path)
-    signature = _signature(arguments)
+    signature = _signature(tuple(arguments))
     server = _meant_server(root, config)
     if server is None:
         path = os.path.abspath(path)
         server = _server_of(os.path.dirname(path), None)
     elif not os.path.isabs(path):
         path = url_to_file(path, server.config.root, os.path.join(server.config.root, 'page'))
-    file = os.path.realpath(path)
+    file = real_file(path)
     return Rendering(server, file).text(lambda: server.load_page(file, signature), arguments)
 
 
 def render_source(source: str, arguments: Mapping[str, Any], root: Path | None, config: Path | None) -> str:
     """See spyce.render_string()."""
-    signature = _signature(arguments)
+    signature = _signature(tuple(arguments))
     server = _meant_server(root, config) or _server_of(None, None)
     return Rendering(server, '<string>').text(lambda: server.load_string(source, signature), arguments)
 
 
-def _signature(arguments: Mapping[str, Any]) -> str:
-    """The arguments as parameters of the page, the same whatever their order. Raises TypeError."""
-    for name in arguments:
+@functools.lru_cache(maxsize=1000)
+def _signature(names: tuple[str, ...]) -> str:
+    """Arguments of these names as parameters of the page, the same whatever their order. Raises TypeError."""
+    for name in names:
         # Names become source text, and may come from a visitor's form through **: nothing else gets through here.
         if (not name.isidentifier() or iskeyword(name) or name in ('self', '__debug__') or name.startswith('_spyce')
                 or unicodedata.normalize('NFKC', name) != name):
             raise TypeError(f'a page cannot have an argument called {name!r:.100}: no variable can have that name')
-    return '*, ' + ', '.join(sorted(arguments)) if arguments else ''
+    return '*, ' + ', '.join(sorted(names)) if names else ''
 
 
 def _meant_server(root: Path | None, config: Path | None) -> spyceServer | None:
@@ -70,7 +72,7 @@ def _meant_server(root: Path | None, config: Path | None) -> spyceServer | None:
 
 def _server_of(root: Path | None, config: Path | None) -> spyceServer:
     """A server for render() alone, made at the first use of that site. Raises ConfigError."""
-    key = (os.path.realpath(os.curdir if root is None else root),
+    key = (real_folder(os.curdir if root is None else os.fspath(root)),
            None if config is None else os.path.realpath(config), root is None)
     with _servers_lock:
         server = _servers.get(key)
@@ -153,8 +155,8 @@ def _transaction(db: Any) -> AbstractContextManager[object]:
 
 def _quiet_request(server: spyceServer, file: str) -> WebRequest:
     """What a page that is rendered sees as its request: a GET of its own address, without query and cookies."""
-    root = os.path.realpath(server.config.root)
-    name = os.path.relpath(file, root) if is_below(file, root) else os.path.basename(file)
+    root = os.path.join(real_folder(server.config.root), '')
+    name = file.removeprefix(root) if file.startswith(root) else os.path.basename(file)
     path = '/' + os.fsencode(name).decode('latin-1').replace(os.sep, '/')  # as WSGI has it
     return WebRequest({
         'REQUEST_METHOD': 'GET', 'SCRIPT_NAME': '', 'PATH_INFO': path, 'QUERY_STRING': '',

@@ -9,7 +9,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from spyce.sessions import forkgate
 from spyce.sessions.errors import StoreError
@@ -89,25 +89,28 @@ class Database:
 
     def query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         """The rows that a statement gives."""
-        return self._retry(_rows, sql, values)
+        return cast('list[tuple[object, ...]]', self._retry(_rows, sql, values))
 
     def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Do `work` in one transaction: all of it or nothing. It may be called again if the database is busy."""
         with self._writing:
-            return self._retry(_transaction, work)
+            return cast(Result, self._retry(_transaction, work))
 
     def execute(self, sql: str, values: tuple[object, ...] = ()) -> int:
         """Execute one statement, a transaction of its own. How many rows it changed."""
         with self._writing:
-            return self._retry(_row_count, sql, values)
+            return cast(int, self._retry(_row_count, sql, values))
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
         self._log_identity = None
         _close_connections(self._idle, self._all)
 
-    def _retry(self, work: Callable[..., Result], *args: object) -> Result:
-        """Do `work` with a connection and `args`; again while the database is busy, up to BUSY_SECONDS. Raises StoreError."""
+    def _retry(self, work: Callable[..., Any], *args: object) -> Any:
+        """Do `work` with a connection, and `args`; again while the database is busy, up to BUSY_SECONDS.
+
+        Raises StoreError.
+        """
         deadline: float | None = None
         with forkgate.inside:
             while True:
