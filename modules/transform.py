@@ -144,9 +144,9 @@ def truncate(o: Any, maxlen: int | None = None, **kwargs: Any) -> Any:
 def html_encode(o: Any, also: str = '', **kwargs: Any) -> str:
     """& < > and both quotes as entities, characters of `also` as numeric ones (case transform-html-encode-call-b)."""
     if not also:
-        return escape(o if o.__class__ is str else text(o))
+        return escape(o if o.__class__ is str else text(o)).replace('&#34;', '&quot;')
     numeric = {ord(char): f'&#{ord(char)};' for char in also if char not in '&<>"\''}
-    special = {ord(char): escape(char) for char in '&<>"\''}
+    special = {ord(char): html_encode(char) for char in '&<>"\''}
     return text(o).translate({**numeric, **special})
 
 
