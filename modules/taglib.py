@@ -163,6 +163,7 @@ class _OpenTag:
         self._output = output
         self._depth = output.depth
         self._end_due = False
+        self._is_collecting = False
 
     def run(self, attributes: dict[str, Any]) -> None:
         """The whole use of a tag without a body."""
@@ -202,16 +203,22 @@ class _OpenTag:
         self.tag.catch(exception)
 
     def leave(self) -> None:
-        self._restore_output()
-        self._end_if_must()
+        try:
+            if self._is_collecting and self.tag._keeps_contents:
+                self.body()
+        finally:
+            self._restore_output()
+            self._end_if_must()
 
     def _collect(self) -> None:
         if self.tag.buffer:
             self._output.push()
+            self._is_collecting = True
 
     def _collected(self) -> str | None:
-        if not self.tag.buffer:
+        if not self._is_collecting:
             return None
+        self._is_collecting = False
         self._output.drop_captures(self._depth + 1)  # such as the page's own stdout.push() left open
         return self._output.pop()  # type: ignore[no-any-return]
 

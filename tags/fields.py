@@ -52,10 +52,9 @@ class Field(spyceTagPlus):
     def sent(self, name: str) -> list[str] | None:
         """The values sent for this name, from the query or else from the body; None if there are none.
 
-        To a form that was not sent, while another form of the page was, nothing was sent.
+        None, too, in a form that begins anew.
         """
-        form = self.getParent('form')
-        if getattr(form, 'is_other', False):
+        if getattr(self.getParent('form'), 'begins_anew', False):
             return None
         return self.getModule('request').getpost(name)  # type: ignore[no-any-return]
 

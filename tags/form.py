@@ -15,18 +15,21 @@ class tag_form(spyceTagPlus):
 
     What the handlers of one of its buttons had to say stands at its start. When its contents run, these are set:
     method: how it is sent, 'GET' or 'POST'; number: which of the forms from this place of the page it is, from 0;
-    was_sent: whether one of its buttons was pressed; is_other: whether a button of another form was; invalid: names
-    of the fields that are wrong, in lower case.
+    was_sent: whether one of its buttons was pressed; begins_anew: whether its fields show nothing of what was sent,
+    which is another form's, or is done with; invalid: names of the fields that are wrong, in lower case.
 
-    In a loop its number tells whether it was sent, unless an f:hidden in it has another value than then: there may be
-    less or more to show by now. So that field stands before the others.
+    A form that stands once shows after its handlers what was typed (recorded case handler-value-kept). One that may
+    stand several times (in a loop, lambda, include, or tag of a collection) does so only if a handler complained: once
+    they have done their work another thing may stand in its place. For the same reason an f:hidden in it that has
+    another value than was sent says that it is another form; so that field stands before the others.
     """
 
     name = 'form'
     mustend = 1
+    _keeps_contents = True
     method = 'POST'
     number = 0
-    was_sent = is_other = False
+    was_sent = begins_anew = False
     invalid: frozenset[str] = frozenset()
     _pressed: Pressed | None = None
 
@@ -45,18 +48,17 @@ class tag_form(spyceTagPlus):
             action = '/' + path.lstrip('/\\')  # a path that begins with // would be another host
         attributes = {'method': self.method, 'action': action, **kwargs}
         self.getOut().write(f'<form{attribute_text(attributes)}>')
-        if self.getInnerHandlers():
-            self._see_what_was_pressed()
+        self._see_what_was_pressed()
 
     def see_hidden(self, name: str, value: str) -> None:
         """A hidden field of the form has this value, whatever was sent."""
-        if self._is_repeated and self.was_sent and value not in (self.getModule('request').getpost(name) or ()):
-            self.was_sent, self.is_other = False, True
+        if self._may_repeat and self.was_sent and value not in (self.getModule('request').getpost(name) or ()):
+            self.was_sent, self.begins_anew = False, True
             self.invalid = frozenset()
 
     def body(self, contents: str | None) -> None:
-        if self.was_sent and self._pressed is not None:
-            show_error(self, self._pressed)
+        if self.buffer and self.was_sent:
+            self._show_error()
         super().body(contents)
 
     def end(self) -> None:
@@ -67,15 +69,29 @@ class tag_form(spyceTagPlus):
             raise TagSyntaxError(f'method of <{self.getFullId()}> must be GET or POST; it is {method!r}')
         return method.upper()
 
+    @property
+    def _may_repeat(self) -> bool:
+        return self._is_repeated or bool(self._taglib._api.is_part)
+
     def _see_what_was_pressed(self) -> None:
-        self.number = number_of_form(self)
-        pressed = pressed_in(self, self.number)
-        self.was_sent = pressed is not None
-        self.is_other = is_other_form(self, self.number)
-        if pressed is not None and pressed.error is not None:
-            self.invalid = elements(pressed.error)
-            self._pressed = pressed
-            self.buffer = 1  # the message stands before what is to come
+        if self.getInnerHandlers():
+            self.number = number_of_form(self)
+        self._pressed = pressed_in(self, self.number)
+        error = self._pressed.error if self._pressed else None
+        is_done = self._pressed is not None and error is None and self._may_repeat
+        self.begins_anew = is_done or is_other_form(self, self.number)
+        self.was_sent = self._pressed is not None and not is_done
+        if error is None:
+            return
+        self.invalid = elements(error)
+        if self._may_repeat:
+            self.buffer = 1  # its hidden fields have a say, and the message stands before them
+        else:
+            self._show_error()
+
+    def _show_error(self) -> None:
+        if self._pressed is not None:
+            show_error(self, self._pressed)
 
 
 class tag_submit(spyceTagPlus):

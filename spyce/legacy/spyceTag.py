@@ -38,6 +38,8 @@ class spyceTag:
     """Active handlers of the tag, `self.NAME` or `MODULE.NAME`: a list, or text with commas; syntax() may set it."""
     classcode: Any = None
     """Code for the class of the page."""
+    _keeps_contents = False
+    """Give body() what was collected even if the page ends within the tag, or its code leaves it."""
 
     def __init__(self, prefix: str = '', paired: bool = False, parent: spyceTag | None = None,
                  attributes: Mapping[str, Any] | None = None, taglib: Any = None) -> None:

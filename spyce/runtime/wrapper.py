@@ -205,6 +205,11 @@ class spyceWrapper:
         finally:
             part.spyceDestroy(error)
 
+    @property
+    def is_part(self) -> bool:
+        """Whether this is a part of another execution: an include, a lambda, the code of a tag."""
+        return self._inherited is not None
+
     def setParent(self, src: str | None, attributes: dict[str, Any]) -> None:
         """Remember the parent template, which runs after the page; the last one named wins (reference 5)."""
         if self.getResponse().headers_sent:
