@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\]')
 
@@ -42,24 +42,29 @@ def real_folder(folder: str) -> str:
 def real_file(file: str) -> str:
     """os.path.realpath(file) of an absolute path, by real_folder()."""
     folder, name = os.path.split(file)
-    return real_path(real_folder(folder), [name])
+    return real_path(real_folder(folder), [name])[0]
 
 
-def real_path(folder: str, names: Sequence[str]) -> str:
-    """The real path of folder/names; quick if there is no link on the way. folder: a real path."""
-    path = folder
+def real_path(folder: str, names: Sequence[str]) -> tuple[str, int]:
+    """The real path of folder/names, quick if there is no link on the way, and its st_mode, 0 if nothing is there.
+
+    folder: a real path.
+    """
+    path, mode = folder, 0
     for name in names:
         path = os.path.join(path, name)
-        if name in _NO_NAMES or _is_link_or_missing(path):
-            return os.path.realpath(os.path.join(folder, *names))
-    return path
+        mode = 0 if name in _NO_NAMES else _mode(path, os.lstat)
+        if mode == 0 or stat.S_ISLNK(mode):
+            path, mode = os.path.realpath(os.path.join(folder, *names)), 0
+            break
+    return path, mode or _mode(path, os.stat)
 
 
-def _is_link_or_missing(path: str) -> bool:
+def _mode(path: str, look: Callable[[str], os.stat_result]) -> int:
     try:
-        return stat.S_ISLNK(os.lstat(path).st_mode)
+        return look(path).st_mode
     except (OSError, ValueError):
-        return True
+        return 0
 
 
 def is_below(path: str, folder: str) -> bool:
@@ -79,7 +84,7 @@ def url_to_file(url: str, root: str, current_file: str) -> str:
         raise PathRefused(f'{url!r} is not a usable path: it is empty, or has a backslash or a control character')
     root = real_folder(root)
     folder = os.path.dirname(real_file(current_file))
-    path = real_path(root if url.startswith('/') else folder, url.lstrip('/').split('/'))
+    path, _ = real_path(root if url.startswith('/') else folder, url.lstrip('/').split('/'))
     if is_below(path, root) or (not is_below(folder, root) and is_below(path, folder)):
         return path
     raise PathRefused(f'{url!r} lies outside of the folder of the site')

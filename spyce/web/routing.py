@@ -48,10 +48,10 @@ def route(path_info: str, config: Config) -> Route:
     is_folder = segments[-1] == ''
     names = [name for name in segments if name]
     root = real_folder(config.root)
-    file = _real_below(root, root, names)
-    if file is None:
+    found = _real_below(root, root, names)
+    if found is None:
         return NOTHING
-    mode = _mode(file)
+    file, mode = found
     if stat.S_ISDIR(mode):
         if config.www_handlers.get('/') != 'directory':
             return NOTHING
@@ -76,32 +76,25 @@ def _segments(path_info: str) -> list[str] | None:
     return segments
 
 
-def _real_below(root: str, folder: str, names: list[str]) -> str | None:
-    """The real path of folder/names, links followed; None if that lies outside of root, or is hidden there.
+def _real_below(root: str, folder: str, names: list[str]) -> tuple[str, int] | None:
+    """The real path of folder/names, links followed, and its mode; None if that lies outside of root, or is hidden.
 
     root, folder: real paths, without links; names: not hidden ones.
     """
-    real = real_path(folder, names)
+    real, mode = real_path(folder, names)
     if real == root:
-        return real
+        return real, mode
     below = root.rstrip(os.sep) + os.sep
     if not real.startswith(below) or any(name.startswith('.') for name in real[len(below):].split(os.sep)):
         return None
-    return real
-
-
-def _mode(file: str) -> int:
-    try:
-        return os.stat(file).st_mode
-    except (OSError, ValueError):
-        return 0
+    return real, mode
 
 
 def _index(root: str, folder: str, config: Config) -> Route:
     for name in config.indexFiles:
-        file = _real_below(root, folder, [name])
-        if file is not None and stat.S_ISREG(mode := _mode(file)):
-            return _file(name, file, mode, config)
+        found = _real_below(root, folder, [name])
+        if found is not None and stat.S_ISREG(found[1]):
+            return _file(name, *found, config)
     return NOTHING
 
 
