@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from spyce.tags.attributes import attribute_text
+from spyce.tags.attributes import attribute_text, need_values
 from spyce.tags.login import tag_login, tag_login_required, tag_logout
 
 from spyce.legacy.spyceTag import spyceTag, spyceTagLibrary
@@ -20,6 +20,9 @@ class tag_parent(spyceTag):
     """
 
     name = 'parent'
+
+    def syntax(self) -> None:
+        need_values(self, 'src')
 
     def begin(self, src: str | None = None, **kwargs: Any) -> None:
         self._taglib._api.setParent(src, kwargs)

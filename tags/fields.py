@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from html import escape, unescape
-from typing import Any
+from typing import Any, ClassVar
 
-from spyce.tags.attributes import attribute_text
+from spyce.tags.attributes import attribute_text, need_values
 from spyce.tags.dates import iso_date, strptime_format
 
 from spyce.legacy.spyceTag import spyceTagPlus
@@ -29,11 +29,6 @@ def _as_texts(values: object) -> list[str]:
     return [_as_text(values)]
 
 
-def _is_set(flag: object) -> bool:
-    """Whether a flag is set: alone, as in `checked`, or with a value that is true. Any text but '' is true."""
-    return flag is None or bool(flag)
-
-
 def _escaped(text: object) -> str:
     return escape(str(text), quote=False)
 
@@ -41,9 +36,13 @@ def _escaped(text: object) -> str:
 class Field(spyceTagPlus):
     """What all fields have in common."""
 
+    says: ClassVar[tuple[str, ...]] = ('id', 'value', 'default', 'selected', 'label', 'format', 'data')
+    """Attributes that do not stand alone, as a flag does."""
+
     def syntax(self) -> None:
         """A field has a name."""
         self.syntaxNonEmpty('name')
+        need_values(self, *self.says)
 
     def write(self, html: str) -> None:
         """Write to the page, as it is."""
@@ -200,7 +199,7 @@ class _Box(Field):
     def write_box(self, name: str, id: object, value: str, label: object, checked: bool,
                   others: dict[str, Any]) -> None:
         """Write the field, and its label behind it."""
-        self.write_input(name, id, value, {**({'CHECKED': None} if checked else {}), **others})
+        self.write_input(name, id, value, {**({'CHECKED': True} if checked else {}), **others})
         self.write_label(label, id)
 
 
@@ -212,6 +211,7 @@ class tag_radio(_Box):
     """
 
     name = 'radio'
+    says = ('id', 'value', 'label')
 
     def syntax(self) -> None:
         super().syntax()
@@ -221,7 +221,7 @@ class tag_radio(_Box):
               label: object = None, **kwargs: Any) -> None:
         text = _as_text(value)
         sent = self.sent_choices(name)
-        is_checked = _is_set(checked) or (_is_set(default) if sent is None else text in sent)
+        is_checked = bool(checked) or (bool(default) if sent is None else text in sent)
         self.write_box(name, kwargs.pop('id', name), text, label, is_checked, kwargs)
 
 
@@ -273,7 +273,7 @@ class tag_select(Field):
               selected: object = None, default: object = None, label: object = None, **kwargs: Any) -> None:
         id = kwargs.pop('id', name)
         self.write_label(label, id)
-        several = {'MULTIPLE': None} if _is_set(multiple) else {}
+        several = {'MULTIPLE': True} if multiple else {}
         self.write(f'<select{attribute_text({"name": name, "id": id, **several, **self.mark(name), **kwargs})}>')
         self._is_decided = selected is not None or self.sent_choices(name) is not None
         self._chosen = self.chosen(name, selected, default)
@@ -300,16 +300,17 @@ class tag_option(spyceTagPlus):
 
     def syntax(self) -> None:
         self.parentRequired('select')
+        need_values(self, 'text', 'value')
 
     def begin(self, text: object = None, value: object = None, selected: object = False, default: object = False,
               **kwargs: Any) -> None:
         self._text, self._value, self._others = text, value, kwargs
-        self._is_selected, self._is_default = _is_set(selected), _is_set(default)
+        self._is_selected, self._is_default = bool(selected), bool(default)
 
     def body(self, contents: str | None) -> None:
         text = unescape(contents or '') if self._text is None else str(self._text)
         value = ' '.join(text.split()) if self._value is None else str(self._value)
         attributes: dict[str, Any] = {} if self._value is None else {'value': value}
         if self._is_selected or self.getParent('select').is_chosen(value, self._is_default):
-            attributes['SELECTED'] = None
+            attributes['SELECTED'] = True
         self.getOut().write(f'<option {attribute_text({**attributes, **self._others})}>{_escaped(text)}</option>')

@@ -32,7 +32,7 @@ class tag_print(spyceTagPlus):
         self.syntaxSingleOnly()
 
     def begin(self, value: object, raw: object = 0) -> None:
-        as_it_is = raw is None or raw not in (0, '', '0')  # None: the attribute stands there without a value
+        as_it_is = raw not in (None, 0, '', '0')
         self.getOut().write(text(value) if as_it_is else escape(text(value)))
 
 

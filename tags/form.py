@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 from spyce.tags import fields
-from spyce.tags.attributes import attribute_text
+from spyce.tags.attributes import attribute_text, need_values
 
 from spyce.legacy.spyceTag import TagSyntaxError, spyceTagLibrary, spyceTagPlus
 from spyce.runtime.handlers import Pressed, elements, is_other_form, number_of_form, pressed_in, show_error
@@ -35,6 +35,7 @@ class tag_form(spyceTagPlus):
 
     def syntax(self) -> None:
         self.syntaxPairOnly()
+        need_values(self, 'method', 'action')
         if self.getParent('form'):
             raise TagSyntaxError(f'<{self.getFullId()}> stands within another one; HTML has no forms within forms')
         method = self.getAttributes().get('method')
@@ -105,6 +106,7 @@ class tag_submit(spyceTagPlus):
 
     def syntax(self) -> None:
         self.syntaxSingleOnly()
+        need_values(self, 'handler', 'value')
         self.syntaxValidSet('with', ['button'])
         self.handlers = self.getAttributes().get('handler')
         if 'handler' in self.getAttributes():

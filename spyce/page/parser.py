@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from spyce.page import lexer
 from spyce.page.attributes import Attribute, read_attributes
@@ -358,10 +358,10 @@ class Parser:
             else f": the brace '{{' of line {line} is still open"
 
 
-def _attribute_code(name: str, value: Mapped | None, traits: TagTraits) -> Mapped | str | None:
-    """An attribute's value: Python if it begins with '=' or always is, else text."""
+def _attribute_code(name: str, value: Mapped | None, traits: TagTraits) -> Mapped | str | Literal[True]:
+    """An attribute's value: Python if it begins with '=' or always is, else text; True if it stands alone."""
     if value is None:
-        return None
+        return True
     marked = value.text.startswith('=')
     if not marked and name not in traits.evaluated:
         return value.text

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from spyce.page.book import Mapped
 from spyce.page.statements import Close, Line
@@ -87,7 +88,7 @@ class TagOpen(Element):
     name: str
     paired: bool
     traits: TagTraits
-    attributes: dict[str, Mapped | str | None]  # Mapped: Python, str: text
+    attributes: dict[str, Mapped | str | Literal[True]]  # Mapped: Python, str: text, True: it stands alone
     handler_id: str = ''
     inner_handlers: list[str] = field(default_factory=list)  # ids of the tags with handlers within it
     is_repeated: bool = False  # it stands in a loop, or in a function or lambda

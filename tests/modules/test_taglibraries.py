@@ -105,7 +105,7 @@ def test_core_is_there_from_the_start(server: Server) -> None:
     ('dl', {'data': [('t', 'd')]}, '<dl><dt>t</dt><dd>d</dd></dl>'),
     ('table', {'data': [(1, 2), (3, 4)], 'border': '1'},
      '<table border="1"><tr><td>1</td><td>2</td></tr><tr><td>3</td><td>4</td></tr></table>'),
-    ('ul', {'data': ['<i>'], 'title': '"&', 'hidden': None},
+    ('ul', {'data': ['<i>'], 'title': '"&', 'hidden': True},
      '<ul title="&quot;&amp;" hidden><li>&lt;i&gt;</li></ul>'),
     ('dl', {'data': [('<', '>')]}, '<dl><dt>&lt;</dt><dd>&gt;</dd></dl>'),
     ('table', {'data': [['<']]}, '<table><tr><td>&lt;</td></tr></table>'),
