@@ -246,9 +246,8 @@ class _Generator:
             then = f'; _spyceAppend({text!r})' if text else ''
             out.mixed(Mapped.at('if _spyceExprs: _spyceOutput.emit(_spyceValue', begin),
                       Mapped.at(f', {text!r})' if text else ')', end))
-            out.mixed(Mapped.at('elif _spyceValue.__class__ is _spycePlain: _spyceAppend(_spyceValue)', begin),
-                      Mapped.at(then, end))
-            out.mixed(Mapped.at('else: _spyceAppend(_spyceStr(_spyceValue', begin), Mapped.at(f')){then}', end))
+            out.mixed(Mapped.at('else: _spyceAppend(_spyceValue if _spyceValue.__class__ is _spycePlain else _spyceStr('
+                                '_spyceValue', begin), Mapped.at(f')){then}', end))
         elif text:
             out.glue(f'if _spyceFilters: _spyceOutput.writeStatic({text!r})', self._text_at)
             out.glue(f'else: _spyceAppend({text!r})', self._text_at)

@@ -20,6 +20,7 @@ from spyce.page.errors import PlacedError
 
 _LINE_NUMBER = re.compile(r'\b(on line|at line) (\d+)')
 _PLACELESS = frozenset(['ctx', 'op', 'ops', 'id', 'attr', 'arg', 'kind', 'type_comment'])
+_OUTPUT_TESTS = ('_spyceFilters', '_spyceExprs')
 _warnings_lock = threading.Lock()
 
 
@@ -154,7 +155,7 @@ def _move(tree: ast.Module, text: _Text) -> None:
             stop = max(start, position(node.end_lineno, node.end_col_offset, 1))
             node.lineno, node.col_offset = start
             node.end_lineno, node.end_col_offset = stop
-            if node.__class__ is ast.If and getattr(node.test, 'id', '') == '_spyceFilters':
+            if node.__class__ is ast.If and getattr(node.test, 'id', '') in _OUTPUT_TESTS:
                 _stamp(node, start, stop)
                 continue
         _push_children(stack, node)
