@@ -13,9 +13,12 @@ _LOGIN = re.compile(LOGIN_PREFIX + '[0-9a-f]{64}', re.ASCII)
 _WELL_FORMED = re.compile(r'[A-Za-z0-9_-]{43}', re.ASCII)
 
 
-def new_id() -> str:
-    """A new session id: 256 bits from the operating system, URL-safe, 43 characters."""
-    return secrets.token_urlsafe(ID_BYTES)
+def new_id(beginning: str = '') -> str:
+    """A new session id: 256 bits from the operating system, URL-safe, 43 characters.
+
+    beginning: what takes the place of its first characters, 6 bits each
+    """
+    return beginning + secrets.token_urlsafe(ID_BYTES)[len(beginning):]
 
 
 def is_well_formed(text: str) -> bool:

@@ -23,10 +23,10 @@ class Lease:
         self._give_back: Callable[[str], None] | None = give_back
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Let the next one in; not after a fork, when the parent holds the lock still."""
         give_back, self._give_back = self._give_back, None
         try:
-            if give_back is not None:
+            if give_back is not None and self._turn.is_exclusive():
                 give_back(self.token)
         finally:
             self._turn.release()

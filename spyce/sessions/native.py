@@ -51,7 +51,7 @@ class Pointer(NamedTuple):
 class Entry(NamedTuple):
     """A stored session. created, expires: times; idle: seconds without use that `expires` was made from.
 
-    user: what the index of users has of it (users.index_text), '' for nobody.
+    user: what the index of users has of it (users.index_text), '' for nobody; version: see update_if_same().
     """
 
     items: Items
@@ -59,6 +59,7 @@ class Entry(NamedTuple):
     idle: float
     expires: float
     user: str = ''
+    version: bytes = b''
 
 
 class NativeStore(SessionStore):
@@ -66,6 +67,8 @@ class NativeStore(SessionStore):
 
     keeps_live = False
     adds_itself = False  # whether incr() does anything
+    compares = False  # whether update_if_same() does anything
+    kept_of_id = 0  # how many characters at the beginning of an id its replacement must have too
     salt = b''
     _cleaned: float | None = None
 
@@ -140,6 +143,14 @@ class NativeStore(SessionStore):
             return self.update(key, items, now=now, slide=slide, renewal=renewal, user=user)
         finally:
             lock.release()
+
+    def update_if_same(self, entry: Entry, key: Key, items: Items, *, now: float,
+                       slide: tuple[float, float] | None = None, user: str | None = None) -> bytes:
+        """update() without the lock, if nobody has it and what is stored is still `entry`; the entry's new version.
+
+        Empty, and nothing done, if it is not so, whatever the reason.
+        """
+        return b''
 
     def incr(self, key: Key, name: str, by: float) -> int | float | None:
         """Add to an item in one step; its new value. None if the store cannot, or the session has ended."""
