@@ -7,6 +7,7 @@ All instances within one request are views of one session.
 """
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, MutableMapping
 from typing import Any
@@ -28,6 +29,12 @@ __all__ = ['CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'SessionNotFoundError', 
            'session']
 
 STATE = 'session'
+
+
+@functools.lru_cache(maxsize=10_000)
+def _label(page: str, root: str) -> str:
+    """What the log calls a request for this page."""
+    return f'the page {page.removeprefix(os.path.join(real_folder(root), ""))}'
 
 
 class session(spyceModule, MutableMapping[str, Any]):
@@ -52,8 +59,10 @@ class session(spyceModule, MutableMapping[str, Any]):
         state = request.state.get(STATE)
         if state is None:
             manager: SessionManager = self._api.getServer().sessions
-            state = manager.request_session(request.cookies(), secure=request.is_secure(),
-                                            arrived=request.state.get('arrived'), label=self._label())
+            stack = request._stack
+            state = manager.request_session(request.cookies, secure=request.is_secure(),
+                                            arrived=request.state.get('arrived'),
+                                            label=_label(stack[0], self._api.getServer().config.root) if stack else '')
             request.state[STATE] = state
             response = self._api.getResponse()
             no_cookies = getattr(response, 'no_cookies', None)
@@ -65,12 +74,6 @@ class session(spyceModule, MutableMapping[str, Any]):
                 response.before_send(lambda: _send_headers(state, response))
         self._state = state
         return state  # type: ignore[no-any-return]
-
-    def _label(self) -> str:
-        """What the log calls this request: the page asked for."""
-        stack = self._api.getStack()
-        root = real_folder(self._api.getServer().config.root)
-        return f'the page {stack[0].removeprefix(os.path.join(root, ""))}' if stack else ''
 
     @property
     def _session(self) -> RequestSession:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from spyce.sessions.errors import SessionLocked, StoreError
@@ -33,10 +33,10 @@ Change = Callable[[Items], dict[str, Packed]]
 class StoreLink:
     """The session of one request as far as the store is concerned. No entry: the visitor has no session (yet)."""
 
-    def __init__(self, manager: SessionManager, sent: Sequence[str], arrived: float, page: str) -> None:
-        """sent: the ids that the client sent; arrived: when the request came; page: that it runs, for the log."""
+    def __init__(self, manager: SessionManager, sent: Callable[[], Sequence[str]], arrived: float, page: str) -> None:
+        """sent: gives the ids that the client sent; arrived: when the request came; page: that it runs, for the log."""
         self._manager = manager
-        self._sent = sent
+        self._get_sent = sent
         self._arrived = arrived
         self._lock: Releasable | None = None
         self._page = page
@@ -54,6 +54,10 @@ class StoreLink:
         self.found_id = ''  # what the client sent
         self.is_retired = False  # found by an id that regenerate() has replaced since this request arrived
         self._key: Key = 0
+
+    @cached_property
+    def _sent(self) -> Sequence[str]:
+        return self._get_sent()
 
     @property
     def candidates(self) -> list[str]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spyce.sessions.cookie import expired_cookie, session_cookie
@@ -30,14 +31,15 @@ class RequestSession(MutableMapping[str, Any]):
     finish() or abandon() must be called at the end.
     """
 
-    def __init__(self, manager: SessionManager, cookies: Sequence[tuple[str, str]], *, secure: bool,
+    def __init__(self, manager: SessionManager, cookies: Callable[[], Sequence[tuple[str, str]]], *, secure: bool,
                  arrived: float, label: str = '') -> None:
         """See SessionManager.request_session()."""
         self._manager = manager
         self._options = manager.options
-        sent = [value for name, value in cookies if name == self._options.session_cookie_name]
-        self._link = StoreLink(manager, sent, arrived, label)
-        self._form = FormCookie(self._options, cookies, manager.site_key)
+        self._get_cookies = cookies
+        name = self._options.session_cookie_name
+        # No method of this object: who drops it, drops its lock.
+        self._link = StoreLink(manager, lambda: [value for sent, value in cookies() if sent == name], arrived, label)
         self._secure = secure
         self._path = self._options.session_path
         self._mode: str | None = None  # None: no view yet
@@ -47,6 +49,10 @@ class RequestSession(MutableMapping[str, Any]):
         self._forget_cookie = False
         self._read_only = ''  # why nothing may be put any more
         self._finished = False
+
+    @cached_property
+    def _form(self) -> FormCookie:
+        return FormCookie(self._options, self._get_cookies(), self._manager.site_key)
 
     # What pages say at import
 
