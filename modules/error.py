@@ -32,7 +32,7 @@ class error(spyceModule):
 
     def setStringHandler(self, source: str) -> None:
         """Run this page source when the page fails."""
-        self._handler = lambda _: self._api.run_part(self._load(source))
+        self._handler = lambda _: self._api.run_instead(self._load(source))
 
     def _load(self, source: str) -> Any:
         return self._api.getServer().load_string(source, beside=self._api.getFilename())
@@ -43,7 +43,7 @@ class error(spyceModule):
         Raises PathRefused for what is not a page below the root.
         """
         file = page_to_run(url, self._api.getServer().config.root, self._api.getStack()[-1])
-        self._handler = lambda _: self._api.run_part(self._api.getServer().load_page(file))
+        self._handler = lambda _: self._api.run_instead(self._api.getServer().load_page(file))
 
     def getHandler(self) -> Callable[[Any], object]:
         """The function that handles an error."""

@@ -16,10 +16,11 @@ class tag_parent(spyceTag):
 
     Wherever the tag stands, the parent runs when the page has ended, and finds the output as child._body and the
     other attributes as child.title and so on. Without src it is parent.spi beside the page, or else the config's
-    defaultparent (recorded cases parent-*).
+    defaultparent (recorded cases parent-*). It counts in the page that is asked for, in an error page, and in a parent.
     """
 
     name = 'parent'
+    pageonly = 1
 
     def syntax(self) -> None:
         need_values(self, 'src')

@@ -311,6 +311,16 @@ class tag_option(spyceTagPlus):
         text = unescape(contents or '') if self._text is None else str(self._text)
         value = ' '.join(text.split()) if self._value is None else str(self._value)
         attributes: dict[str, Any] = {} if self._value is None else {'value': value}
-        if self._is_selected or self.getParent('select').is_chosen(value, self._is_default):
+        if self._is_selected or self._select().is_chosen(value, self._is_default):
             attributes['SELECTED'] = True
         self.getOut().write(f'<option {attribute_text({**attributes, **self._others})}>{_escaped(text)}</option>')
+
+    def _select(self) -> tag_select:
+        """The f:select around it; a tag collection may have another tag of that name. Raises SpyceError."""
+        tag = self.getParent('select')
+        while tag is not None and not isinstance(tag, tag_select):
+            tag = tag.getParent('select')
+        if tag is None:
+            raise SpyceError(f'<{self.getFullId()}> must stand within <{self._prefix}:select>; around the contents of '
+                             'a tag that buffers them a select comes too late')
+        return tag

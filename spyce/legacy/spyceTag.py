@@ -34,6 +34,8 @@ class spyceTag:
     """Set the names of export() in the page."""
     prepares: ClassVar[Any] = 0
     """Call prepare() before the active handlers and the page run."""
+    pageonly: ClassVar[Any] = 0
+    """Refuse the tag in a lambda and in a tag collection."""
     handlers: Any = None
     """Active handlers of the tag, `self.NAME` or `MODULE.NAME`: a list, or text with commas; syntax() may set it."""
     classcode: Any = None

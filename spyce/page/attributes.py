@@ -1,7 +1,12 @@
 """Attributes of directives and tags: `name=value`, with the value quoted or bare, or a name alone."""
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+from spyce.page.book import Mapped
+from spyce.page.errors import PlacedError
+from spyce.page.scanner import checked
+from spyce.page.tags import TagTraits
 
 _ATTRIBUTE = re.compile(r'''
     (?P<name>[\w.:-]+)
@@ -38,3 +43,26 @@ def read_attributes(text: str, position: int, end: int, *, in_tag: bool) -> tupl
             position -= 1
             value = (match.start('bare'), position)
         attributes.append(Attribute(match.group('name').lower(), match.start(), value))
+
+
+def check_once(attributes: list[Attribute]) -> None:
+    """Refuse an attribute that stands twice in a tag."""
+    names: set[str] = set()
+    for attribute in attributes:
+        if attribute.name in names:
+            raise PlacedError(f"attribute '{attribute.name}' stands twice in this tag", attribute.start)
+        names.add(attribute.name)
+
+
+def attribute_code(name: str, value: Mapped | None, traits: TagTraits) -> Mapped | str | Literal[True]:
+    """An attribute's value: Python if it begins with '=' or always is, else text; True if it stands alone."""
+    if value is None:
+        return True
+    marked = value.text.startswith('=')
+    if not marked and name not in traits.evaluated:
+        return value.text
+    code = value[1 if marked else 0:].strip()
+    if not code.text:
+        raise PlacedError(f"attribute '{name}' has an empty expression", value.offset(0))
+    checked(code)
+    return code

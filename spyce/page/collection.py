@@ -128,8 +128,7 @@ class _TagParser(Parser):
         environment = replace(outer, name=f'{outer.name}:{head.name}', prepares=[], handlers={}, classes={})
         super().__init__(environment, head.offset, Mapped())
         # Libraries of the file are loaded for this tag if it uses them, as those of globaltags are.
-        self.prefixes = dict(collection.prefixes)
-        self._initial = dict(collection.prefixes)
+        self._know(dict(collection.prefixes))
         self.files = collection.files
         self.around = (ANYWHERE,)
         self.head = self.unit.head = head

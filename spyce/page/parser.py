@@ -5,10 +5,10 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from spyce.page import lexer
-from spyce.page.attributes import Attribute, read_attributes
+from spyce.page.attributes import Attribute, attribute_code, check_once, read_attributes
 from spyce.page.book import Book, Mapped
 from spyce.page.chunks import outdent
 from spyce.page.directives import RunDirective, run_directive
@@ -104,15 +104,18 @@ class Parser:
         self.environment = environment
         self.book = environment.book
         self.unit = Unit(start, signature)
-        self.prefixes: dict[str, TagLibraryInfo] = dict(environment.libraries.initial()) \
-            if environment.libraries else {}
-        self._initial = dict(self.prefixes)
+        self._know(environment.libraries.initial() if environment.libraries else {})
         self.files: list[str] = []  # the files being included, outermost first
         self._open: list[Open] = []
         self._nesting = nesting
         self._is_lambda = False
         self.around: tuple[EnclosingTag, ...] = ()  # the tags around the unit
         self.ended: int | None = None  # where a directive has ended the unit
+
+    def _know(self, prefixes: Mapping[str, TagLibraryInfo]) -> None:
+        """Have these libraries from the start; the unit loads those whose tags it uses."""
+        self._initial = prefixes
+        self.prefixes = dict(prefixes)
 
     def parse(self, start: int, end: int) -> Unit:
         """Parse a whole page."""
@@ -238,6 +241,7 @@ class Parser:
         checked(signature)
         inner = Parser(self.environment, opened.start, signature, self._nesting + 10)
         inner._is_lambda = True
+        inner._know(self.prefixes)
         inner.files = self.files
         closed = inner._text(colon + 1, end)
         if closed is None:
@@ -306,6 +310,7 @@ class Parser:
 
     def _open_tag(self, match: re.Match[str], attributes: list[Attribute], end: int, *, paired: bool) -> None:
         prefix, name = match.group(2), match.group(3).lower()
+        check_once(attributes)
         values = {attribute.name: mapped(self.book, *attribute.value) if attribute.value else None
                   for attribute in attributes}
         info = self.prefixes[prefix]
@@ -318,11 +323,14 @@ class Parser:
             raise PlacedError(str(error), match.start()) from error
         except PageSyntaxError as error:
             raise self.loaded_here(error, match.start()) from error
+        if traits.pageonly and (self._is_lambda or self.unit.head):
+            where = 'a lambda' if self._is_lambda else 'a tag collection'
+            raise PlacedError(f'<{prefix}:{name}> belongs in the page itself, not in {where}', match.start())
         self.unit.uses_tags = True
         if self._initial.get(prefix) is info and prefix not in self.unit.initial:
             self.unit.initial[prefix] = TagLibraryUse(info.name, info.file, prefix)
             self.unit.dependencies += info.files
-        python = {key: _attribute_code(key, value, traits) for key, value in values.items()}
+        python = {key: attribute_code(key, value, traits) for key, value in values.items()}
         if traits.prepares:
             # The whole file name: for a tag in a collection it is the page that calls prepare().
             use = TagLibraryUse(info.name, info.files[0] if info.files else info.file, prefix)
@@ -356,20 +364,6 @@ class Parser:
         line = self.book.place(top.offset)[1]
         return f': <{top.name}> of line {line} is still open' if top.name \
             else f": the brace '{{' of line {line} is still open"
-
-
-def _attribute_code(name: str, value: Mapped | None, traits: TagTraits) -> Mapped | str | Literal[True]:
-    """An attribute's value: Python if it begins with '=' or always is, else text; True if it stands alone."""
-    if value is None:
-        return True
-    marked = value.text.startswith('=')
-    if not marked and name not in traits.evaluated:
-        return value.text
-    code = value[1 if marked else 0:].strip()
-    if not code.text:
-        raise PlacedError(f"attribute '{name}' has an empty expression", value.offset(0))
-    checked(code)
-    return code
 
 
 def _begins_keyword(text: str, start: int, before: list[Token]) -> bool:

@@ -67,6 +67,7 @@ class TagTraits:
     :param exports: whether it sets names in the page before each run of its body; with `exports_last`, at its end.
     :param prepares: whether its prepare() is to be called before the handlers and the page run.
     :param handlers: its active handlers.
+    :param pageonly: whether it belongs in a page, rather than in a lambda or a tag collection.
     :param evaluated: names of attributes that are always Python, such as `data`.
     """
 
@@ -79,6 +80,7 @@ class TagTraits:
     exports_last: bool = False
     prepares: bool = False
     handlers: HandlerUse | None = None
+    pageonly: bool = False
     evaluated: frozenset[str] = frozenset()
     parts: PageParts = PageParts()
 

@@ -163,15 +163,15 @@ class Execution:
     def _run_parent(self, wrapper: spyceWrapper) -> None:
         """Run the parent template around what the page has printed."""
         assert wrapper.parent is not None
-        src, attributes = wrapper.parent
+        src, attributes, file = wrapper.parent
         self.output.push_all()
         body = self.output.pop()
         self.output.reset()
         try:
-            page = self.server.load_page(self._parent_file(src, wrapper.getFilename()))
+            page = self.server.load_page(self._parent_file(src, file))
         except (PageSyntaxError, PathRefused, spyceNotFound, spyceForbidden) as failure:
             error = SpyceError(f'the parent template of this page, {src or "parent.spi"!r}, cannot be used: {failure}')
-            error.place = (wrapper.getFilename(), 1)
+            error.place = (file, 1)
             error.__cause__ = failure
             self._show(wrapper, spyceRuntimeException(error))
             return
@@ -201,8 +201,11 @@ class Execution:
         if module is None:
             self._show_plainly(error.exception, logged=True)
             return
+        wrapper.parent = None
         try:
             module._run_handler(error)
+            if wrapper.parent is not None:
+                self._run_parent(wrapper)
         except KeyboardInterrupt:
             raise
         except spyceDone:

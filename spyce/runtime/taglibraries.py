@@ -213,8 +213,8 @@ class TagLibrary:
             buffer=bool(tag_class.buffer), conditional=bool(tag_class.conditional), loops=bool(tag_class.loops),
             catches=bool(tag_class.catches), mustend=bool(tag_class.mustend), exports=bool(tag_class.exports),
             exports_last=issubclass(tag_class, CollectionTag) and bool(tag_class.buffer),
-            prepares=bool(tag_class.prepares), handlers=_handler_use(checked), evaluated=ALWAYS_EVALUATED,
-            parts=self._page_parts(checked))
+            prepares=bool(tag_class.prepares), handlers=_handler_use(checked), pageonly=bool(tag_class.pageonly),
+            evaluated=ALWAYS_EVALUATED, parts=self._page_parts(checked))
 
     def _page_parts(self, tag: spyceTag) -> PageParts:
         """What a use of the tag brings into the page; tag: after its syntax()."""

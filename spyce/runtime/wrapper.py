@@ -5,7 +5,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spyce import MAX_STACK
 from spyce.runtime.errors import spyceRuntimeException
@@ -25,6 +25,14 @@ class StackTooDeep(SpyceError):
     """Includes, lambdas or parents call each other without end."""
 
 
+class Parent(NamedTuple):
+    """A parent template: its url (None for the default one), what the page gives it, the file that names it."""
+
+    src: str | None
+    attributes: dict[str, Any]
+    file: str
+
+
 class spyceWrapper:
     """One execution of one page: its modules, its names, its place among the pages of the request.
 
@@ -39,7 +47,8 @@ class spyceWrapper:
         """
         self.page = page
         self.output = output
-        self.parent: tuple[str | None, dict[str, Any]] | None = None
+        self.parent: Parent | None = None
+        self._replaced: spyceWrapper | None = None  # the failed page in whose place this one runs
         self.handlers_blocked = False  # a login is required, and this visitor has none
         self._server = server
         self._request = request
@@ -169,6 +178,13 @@ class spyceWrapper:
         with contextlib.suppress(spyceDone):
             self._run_part(self.part(page), args, kwargs or {})
 
+    def run_instead(self, page: LoadedPage) -> None:
+        """Run `page` in the place of this one, which has failed; the parent template that it names counts."""
+        part = self.part(page)
+        part._replaced = self
+        with contextlib.suppress(spyceDone):
+            self._run_part(part, (), {})
+
     def run_lambda(self, page: LoadedPage, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Run a lambda of this page: as run_part, but to the tags in it `self` is that of the page."""
         part = self.part(page)
@@ -212,9 +228,13 @@ class spyceWrapper:
 
     def setParent(self, src: str | None, attributes: dict[str, Any]) -> None:
         """Remember the parent template, which runs after the page; the last one named wins (reference 5)."""
+        if self._replaced is None and self.is_part:
+            raise SpyceError(f'<spy:parent> belongs in the page that is asked for, and '
+                             f'{os.path.basename(self.getFilename())} runs within another one: let that page have it, '
+                             'or use it here only if len(request.stack()) == 1')
         if self.getResponse().headers_sent:
             raise SpyceError('a page with a parent template cannot be flushed or unbuffered: the parent surrounds it')
-        self.parent = (src, attributes)
+        (self._replaced or self).parent = Parent(src, attributes, self.getFilename())
 
     # -- _api ----------------------------------------------------------------------------------------------------
 

@@ -92,8 +92,8 @@ class TestPagesThatEndWithinAForm:
         assert 'never' not in text
 
     def test_a_loop_that_is_left_within_a_form_too(self, make):
-        client = make({'page.spy': f'{BAD}[[ for n in range(3): {{ ]]{FORM.replace("</f:form>", "[[ break ]]</f:form>")}'
-                                   '[[ } ]]after'})
+        form = FORM.replace('</f:form>', '[[ break ]]</f:form>')
+        client = make({'page.spy': f'{BAD}[[ for n in range(3): {{ ]]{form}[[ }} ]]after'})
         answer = client.press(client.get('/page.spy'), 'Go', {'x': 'typed'})
         assert 'wrong' in answer.text and answer.text.rstrip().endswith('</form>after')
 
