@@ -59,7 +59,7 @@ class session(spyceModule, MutableMapping[str, Any]):
         state = request.state.get(STATE)
         if state is None:
             manager: SessionManager = self._api.getServer().sessions
-            stack = request._stack
+            stack = self._api.getStack()
             state = manager.request_session(request.cookies, secure=request.is_secure(),
                                             arrived=request.state.get('arrived'),
                                             label=_label(stack[0], self._api.getServer().config.root) if stack else '')
