@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from spyce.runtime.context import current_server
+from spyce.runtime.frames import Failure
 from spyce.runtime.values import MASK, Secrets, is_secret
 
 Pairs = list[tuple[str, str]]
@@ -27,11 +29,15 @@ class AskedFor:
         self._form: Pairs = request.form() if request is not None and '_form' in vars(request) else []
         self._cookies = _cookies(dict(self._headers))
 
-    def secrets(self, names: Iterable[Mapping[str, Any]] = ()) -> Secrets:
+    def secrets(self, chain: Iterable[Failure] = ()) -> Secrets:
         """What is not to be shown wherever it turns up: cookies, credentials, the values of names that say so.
 
-        names: local names of the site's frames, which may hold more of them.
+        chain: what is shown; the local names of its frames, and the config of the server, may hold more of them.
         """
+        names = [frame.names for failure in chain for frame in failure.frames]
+        server = current_server.get()
+        if server is not None:
+            names += [{'site_key': server.config.site_key}, server.globals]
         texts: list[Any] = [value for name, value in (*self._query, *self._form) if is_secret(name)]
         for name, value in self._headers:
             if is_secret(name) and name != 'Cookie':  # of that one each by itself

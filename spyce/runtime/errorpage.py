@@ -10,7 +10,7 @@ from typing import Any
 
 from spyce.runtime.askedfor import AskedFor
 from spyce.runtime.errorstyle import STYLE
-from spyce.runtime.errortext import LINKS, caret_line, error_text
+from spyce.runtime.errortext import LINKS, error_text, marked_line
 from spyce.runtime.frames import Failure, Frame, Kind, examine, short_name
 from spyce.runtime.values import Describer, Secrets
 
@@ -43,7 +43,7 @@ def full_error_page(exception: BaseException, root: str, request: Any = None) ->
     """
     asked = AskedFor(request)
     chain = examine(exception, root)
-    secrets = asked.secrets(frame.names for failure in chain for frame in failure.frames)
+    secrets = asked.secrets(chain)
     writer = _Writer(root, secrets)
     title = f'{"" if isinstance(exception, SyntaxError) else "Spyce exception: "}{_headline(chain[0], root)}'
     body = [writer.head(chain[0]), *(writer.failure(failure) for failure in chain), writer.request(asked),
@@ -119,7 +119,7 @@ class _Writer:
 
     def _frame(self, frame: Frame, opened: bool) -> str:
         text = frame.text.strip()
-        brief = f'<code>{_source(self._secrets.hide(text))}</code>' if text else ''
+        brief = f'<code>{_source(self._secrets.hide_code(text))}</code>' if text else ''
         return (f'<details class="frame {frame.kind.value}"{" open" if opened else ""}>'
                 f'<summary>{self._place(frame)}{brief}</summary>{self._lines(frame)}{self._values(frame)}</details>')
 
@@ -128,7 +128,7 @@ class _Writer:
         return f'<span class="file">{escape(short_name(frame.file, self._root))}:{frame.line}</span>{function}'
 
     def _lines(self, frame: Frame) -> str:
-        hide = self._secrets.hide  # a secret may well be a literal of the source
+        hide = self._secrets.hide_code  # a secret may well be a literal of the source
         lines = []
         for number, text in frame.around(AROUND):
             if number != frame.line:
@@ -136,9 +136,7 @@ class _Writer:
             elif frame.span is None:
                 lines.append(f'<span class="line hit"><em>{number}</em>{_source(hide(text))}</span>')
             else:
-                begin, end = frame.span
-                before, failing, after = hide(text[:begin]), hide(text[begin:end]), hide(text[end:])
-                carets = caret_line(before + failing, (len(before), len(before + failing)))
+                before, failing, after, carets = marked_line(text, frame.span, hide)
                 lines.append(f'<span class="line hit"><em>{number}</em>{_source(before)}<mark>{_source(failing)}</mark>'
                              f'{_source(after)}</span>'
                              f'<span class="line carets" aria-hidden="true"><em></em>{_source(carets)}</span>')
@@ -171,7 +169,7 @@ class _Writer:
 
     def plain(self, chain: list[Failure]) -> str:
         """The same as text, to be copied."""
-        text = self._secrets.hide(error_text(chain, self._root))
+        text = error_text(chain, self._root, self._secrets)
         size = min(text.count('\n') + 2, 30)
         return (f'<section><details class="plain"><summary>As text, to be copied</summary><textarea readonly '
                 f'rows="{size}" spellcheck="false" aria-label="The error as text">\n{_source(text)}</textarea>'

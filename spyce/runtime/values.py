@@ -27,9 +27,15 @@ _PLAIN_REPR: object = object.__repr__
 _SECRET = (r'pass(?:wor[dt]|wd|phrase|code)|pwd|secret|token|credential|cookie|auth(?!or(?!i))|session[_-]?id|'
            r'csrf|xsrf|(?<!mon)(?<!tur)(?<!don)(?<!hoc)key(?!board|word)|signature|private|\bpw\b|\bpin\b|\botp\b')
 _SECRET_NAME = re.compile(_SECRET, re.IGNORECASE)
+_VALUE = r"""(?:\\?'(?:[^'\\]|\\.)*'?|\\?"(?:[^"\\]|\\.)*"?|(?P<bare>[^\s&;,)}\]'"<>]+))"""
 _SECRET_ITEM = re.compile(rf"""(?P<name>(?P<quote>['"]?)[\w-]{{0,40}}?(?:{_SECRET})[\w-]{{0,40}}(?P=quote)"""
-                          r"""\s?[=:,]\s?)"""
-                          r"""(?:'(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?|[^\s,)}\]]+)""", re.IGNORECASE)
+                          rf"""\s?[=:,]\s?){_VALUE}""", re.IGNORECASE)
+_WITHIN_TEXT = re.compile(rf"""
+      (?P<user>://(?:[^\s/:@'"<>]{{0,200}}:)?) [^\s/'"<>]{{1,300}} (?=@)
+    | (?P<name>[?&]?(?<![\w-])(?=[\w-]{{0,80}}?(?:{_SECRET}))[\w-]{{1,120}} (?:\\?['"\]]{{0,2}}\s?=\s?|\\?['"]\s?:\s?))
+      (?!(?:None|True|False)\b|=) {_VALUE}
+    """, re.IGNORECASE | re.VERBOSE)
+"""The password of a url, and `name=value` or `"name": value` of a secret, in the midst of any text."""
 
 
 def is_secret(name: str) -> bool:
@@ -46,9 +52,27 @@ class Secrets:
         ordered = sorted(found, key=len, reverse=True)
         self._pattern = re.compile('|'.join(map(_whole, ordered))) if ordered else None
 
-    def hide(self, text: str) -> str:
-        """The text with a mask in the place of each secret."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+    def hide(self, text: str, is_code: bool = False) -> str:
+        """The text with a mask in the place of each secret, and of what its own words say to be one.
+
+        is_code: `token=x` names no secret but a variable, other than `token='x'`.
+        """
+        if self._pattern:
+            text = self._pattern.sub(MASK, text)
+        return _WITHIN_TEXT.sub(_masked_in_code if is_code else _masked, text)
+
+    def hide_code(self, text: str) -> str:
+        """As hide(), for source."""
+        return self.hide(text, is_code=True)
+
+
+def _masked(match: re.Match[str]) -> str:
+    return (match['user'] or match['name']) + MASK
+
+
+def _masked_in_code(match: re.Match[str]) -> str:
+    is_variable = match['bare'] is not None and not match['name'].startswith(('?', '&'))
+    return match[0] if is_variable else _masked(match)
 
 
 def _whole(secret: str) -> str:
