@@ -8,26 +8,33 @@ from spyce.legacy.spyceTag import TagSyntaxError
 
 _ISO = re.compile(r'(\d{4}-\d{2}-\d{2})(?:[T ].*)?', re.ASCII | re.DOTALL)
 _PART = re.compile(r'([A-Za-z])\1*|[^A-Za-z]')
-_DIRECTIVES = {'yyyy': '%Y', 'y': '%Y', 'yy': '%y', 'MMM': '%B', 'NNN': '%b', 'MM': '%m', 'M': '%m',
-               'dd': '%d', 'd': '%d'}
+_PARTS = {'year': {'yyyy': '%Y', 'y': '%Y', 'yy': '%y'},
+          'month': {'MMM': '%B', 'NNN': '%b', 'MM': '%m', 'M': '%m'},
+          'day': {'dd': '%d', 'd': '%d'}}
+_DIRECTIVES = {name: directive for names in _PARTS.values() for name, directive in names.items()}
 
 
 def strptime_format(format: str) -> str:
     """A format of 2.1's f:date for datetime.strptime: MM/dd/yyyy becomes %m/%d/%Y.
 
-    It knows yyyy, y, yy, MMM (January), NNN (Jan), MM, M, dd, d. Raises TagSyntaxError for any other letters.
+    It has one of yyyy, y, yy; of MMM (January), NNN (Jan), MM, M; of dd, d. Raises TagSyntaxError for what is missing
+    or stands twice, and for any other letters.
     """
-    directives = ''
-    for part in _PART.finditer(format):
-        text = part.group()
-        if part.group(1) and text not in _DIRECTIVES:
+    found = [match.group() for match in _PART.finditer(format)]
+    for text in found:
+        if text.isascii() and text.isalpha() and text not in _DIRECTIVES:
             raise TagSyntaxError(f'format {format!r} of a date has {text!r}; it can have {", ".join(_DIRECTIVES)}')
-        directives += _DIRECTIVES.get(text, text.replace('%', '%%'))
-    return directives
+    for part, names in _PARTS.items():
+        count = sum(text in names for text in found)
+        if count != 1:
+            has = f'has no part for the {part}: one of {", ".join(names)}' if not count \
+                else f'has more than one part for the {part}'
+            raise TagSyntaxError(f'format {format!r} of a date {has}')
+    return ''.join(_DIRECTIVES.get(text, text.replace('%', '%%')) for text in found)
 
 
-def iso_date(value: object, format: str) -> str:
-    """A date, a datetime, ISO text or text in `format` (of 2.1) as yyyy-mm-dd.
+def iso_date(value: object, directives: str) -> str:
+    """A date, a datetime, ISO text or text as strptime() reads it with `directives`, as yyyy-mm-dd.
 
     What is no date stays as it is: a browser shows it in a plain text field, and an empty date field.
     """
@@ -40,6 +47,6 @@ def iso_date(value: object, format: str) -> str:
     try:
         if iso:
             return date.fromisoformat(iso.group(1)).isoformat()
-        return datetime.strptime(text.strip(), strptime_format(format)).date().isoformat()
+        return datetime.strptime(text.strip(), directives).date().isoformat()
     except ValueError:
         return text

@@ -150,20 +150,22 @@ class tag_date(Field):
     """
 
     name = 'date'
+    format = 'MM/dd/yyyy'
 
     def syntax(self) -> None:
         super().syntax()
         self.syntaxSingleOnly()
         format = self.getAttributes().get('format')
-        if format and not format.startswith('='):
+        if format is not None and not format.startswith('='):
             strptime_format(format)
 
     def begin(self, name: str, value: object = None, default: object = None, size: object = None,
-              format: str = 'MM/dd/yyyy', label: object = None, **kwargs: Any) -> None:
+              format: str | None = None, label: object = None, **kwargs: Any) -> None:
+        directives = strptime_format(self.format if format is None else format)
         id = kwargs.pop('id', name)
         self.write_label(label, id)
         day = self.shown(name, value, default)
-        self.write_input(name, id, None if day is None else iso_date(day, format), kwargs)
+        self.write_input(name, id, None if day is None else iso_date(day, directives), kwargs)
 
 
 class tag_textarea(Field):

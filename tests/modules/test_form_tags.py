@@ -135,6 +135,11 @@ def test_a_form_is_closed_even_if_its_contents_fail(render: Render) -> None:
     ('<f:radio name=a />', "lacks the attribute 'value'"),
     ('<f:radiolist name=a />', "lacks the attribute 'data'"),
     ('<f:date name=a format="HH:mm" />', "'HH'; it can have yyyy"),
+    ('<f:date name=a format="dd/dd/yyyy" />', "format 'dd/dd/yyyy' of a date has no part for the month"),
+    ('<f:date name=a format="dd/MM/dd/yyyy" />', 'has more than one part for the day'),
+    ('<f:date name=a format="yy MM yyyy dd" />', 'has more than one part for the year'),
+    ('<f:date name=a format="dd.yyyy" />', 'has no part for the month: one of MMM, NNN, MM, M'),
+    ('<f:date name=a format="" />', 'has no part for the year'),
     ('<f:submit handler="self.go" value=Go />', 'must stand within a <f:form>'),
     ('<f:form><f:submit handler="self.go" name=b /></f:form>', "remove the attribute 'name'"),
     ('<f:submit with=image />', 'one of button'),
@@ -147,6 +152,8 @@ def test_wrong_use_is_an_error_of_the_page(site: Site, source: str, message: str
 
 @pytest.mark.parametrize(('source', 'message'), [
     ('<f:form method="=\'put\'">x</f:form>', 'must be GET or POST'),
+    ('<f:date name=a format="=\'d/dd/MM/yyyy\'" />', 'more than one part for the day'),
+    ('<f:date name=a value=2024-02-29 format="=\'MM/yyyy\'" />', 'no part for the day'),
     ('<f:select name=s data="[1]" />', 'must be pairs'),
     ('<f:select name=s data="[\'ab\']" />', 'must be pairs'),
 ])
@@ -320,7 +327,8 @@ DATES = '[[ from datetime import date, datetime ]]'
     ('default=2024-02-29', 'd=2024-12-31', '2024-12-31'), ('default=2024-02-29', 'd=12/31/2024', '2024-12-31'),
     ('default=2024-02-29', 'd=', ''), ('', 'd=2023-02-29', '2023-02-29'), ('', 'd=soon%22', 'soon"'),
     ('value=2024-02-29', 'd=2024-12-31', '2024-02-29'), ('default=""', '', ''),
-    ('default="100% 02" format="100% MM"', '', '1900-02-01'),
+    ('default="100% 02/03/24" format="100% MM/dd/yy"', '', '2024-02-03'),
+    ('default=02/29/2024 format="=None"', '', '2024-02-29'),
 ])
 def test_a_date_field_has_an_iso_date(render: Render, attributes: str, query: str, value: str) -> None:
     assert shown(render(f'{DATES}<f:date name=d {attributes} />', query=query)) == value
