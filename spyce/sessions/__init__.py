@@ -6,6 +6,8 @@
     session['n'] = session.get('n', 0) + 1
     headers = session.finish()
 """
+from typing import TYPE_CHECKING, Any
+
 from spyce.sessions.dbm import DbmStore
 from spyce.sessions.errors import (
     SessionChanged,
@@ -25,8 +27,19 @@ from spyce.sessions.request import RequestSession
 from spyce.sessions.store import CLEAN_INTERVAL, SessionStore
 from spyce.sessions.users import end_all, find
 
+if TYPE_CHECKING:
+    from spyce.sessions.redisstore import RedisStore as RedisStore
+
 __all__ = [
     'CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'RequestSession', 'SessionChanged', 'SessionError', 'SessionLocked',
     'SessionInfo', 'SessionManager', 'SessionNotFoundError', 'SessionOptions', 'SessionReadOnly', 'SessionStore',
     'SessionTooLarge', 'SessionValueError', 'StoreError', 'end_all', 'find',
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The stores that need a package of their own, imported when they are asked for. Raises ImportError without it."""
+    if name == 'RedisStore':
+        from spyce.sessions.redisstore import RedisStore
+        return RedisStore
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

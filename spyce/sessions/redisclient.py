@@ -1,0 +1,198 @@
+"""The way to a Redis server: what the URL says, connections that break and come back, errors as StoreError."""
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from spyce.sessions.errors import StoreError
+from spyce.sessions.redisscripts import Script
+
+try:
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.exceptions import NoPermissionError, NoScriptError, ReadOnlyError, RedisClusterException
+    from redis.retry import Retry
+    from redis.sentinel import Sentinel
+except ImportError as error:
+    raise ImportError("RedisStore needs the package redis: pip install 'spyce-session[redis]'") from error
+
+SCAN_COUNT = 500
+SENTINEL_PORT = 26379
+ERRORS = (redis.RedisError, RedisClusterException)
+LOST = (redis.ConnectionError, ReadOnlyError)
+"""The server is gone or restarted, or not the primary any more: a new connection may find another one."""
+
+
+class RedisServer:
+    """Commands to a server, or a cluster of them. Used by many threads, each with a connection of its own.
+
+    A command whose connection breaks is sent a second time: all that come here may be.
+    """
+
+    def __init__(self, connect: Callable[[], Any], name: str) -> None:
+        """connect: makes the client, at the first use; name: what errors call the server."""
+        self._connect = connect
+        self._name = name
+        self._connecting = threading.Lock()
+        self._client: Any = None
+        self._pool: Any = None  # of a client that is no cluster's
+        self._idle: list[Any] = []
+        self._pid = os.getpid()
+
+    def __str__(self) -> str:
+        return self._name
+
+    def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """The answer of a script. Raises StoreError."""
+        try:
+            try:
+                return self._repeated('EVALSHA', script.sha, len(keys), *keys, *arguments)
+            except NoScriptError:  # the server has not seen it since it was started
+                return self._repeated('EVAL', script.text, len(keys), *keys, *arguments)
+        except ERRORS as error:
+            raise self._failure(error) from None
+
+    def command(self, *command: Any) -> Any:
+        """The answer to a command. Raises StoreError."""
+        try:
+            return self._repeated(*command)
+        except ERRORS as error:
+            raise self._failure(error) from None
+
+    def commands(self, commands: Iterable[Sequence[Any]]) -> list[Any]:
+        """The answers to many commands that are sent together. Raises StoreError."""
+        try:
+            pipeline = self.client.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            return list(pipeline.execute())
+        except ERRORS as error:
+            raise self._failure(error) from None
+
+    def scan(self, pattern: str) -> Iterator[str]:
+        """The keys of hashes that match, some perhaps twice. Raises StoreError."""
+        try:
+            for key in self.client.scan_iter(match=pattern, count=SCAN_COUNT, _type='hash'):
+                yield key.decode()
+        except ERRORS as error:
+            raise self._failure(error) from None
+
+    def info(self) -> dict[str, Any]:
+        """What the server tells of itself; empty if the user may not ask. Raises StoreError."""
+        try:
+            return dict(self.client.info())
+        except NoPermissionError:
+            return {}
+        except ERRORS as error:
+            raise self._failure(error) from None
+
+    def close(self) -> None:
+        """Close the connections; they are opened again when they are needed."""
+        self._drop_idle()
+        if self._client is not None:
+            self._client.close()
+
+    def _failure(self, error: Exception) -> StoreError:
+        """To be raised without its cause: frames of the connection hold the password."""
+        return StoreError(f'{self._name}: the sessions cannot be reached: {type(error).__name__}: {error}')
+
+    @property
+    def client(self) -> Any:
+        """The client of redis-py."""
+        if self._client is None:
+            with self._connecting:
+                if self._client is None:
+                    self._client = self._connect()
+        return self._client
+
+    def _repeated(self, *command: Any) -> Any:
+        pool = self._pool
+        if pool is None:
+            client = self.client
+            if isinstance(client, redis.RedisCluster):
+                return client.execute_command(*command)
+            pool = self._pool = client.connection_pool
+        try:
+            return self._send(pool, command)
+        except LOST:
+            return self._send(pool, command)
+
+    def _send(self, pool: Any, command: Sequence[Any]) -> Any:
+        """Send a command over a connection of our own: lending from the pool and returning takes half as long again."""
+        connection = self._take_idle() or pool.get_connection()
+        try:
+            connection.send_command(*command)
+            reply = connection.read_response()
+        except BaseException as error:
+            if isinstance(error, redis.ResponseError) and not isinstance(error, ReadOnlyError):
+                self._idle.append(connection)
+            else:
+                connection.disconnect()
+                pool.release(connection)
+                self._drop_idle()
+            raise
+        self._idle.append(connection)
+        return reply
+
+    def _take_idle(self) -> Any:
+        if self._pid != os.getpid():
+            self._idle, self._pid = [], os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _drop_idle(self) -> None:
+        while (connection := self._take_idle()) is not None:
+            connection.disconnect()
+            self._pool.release(connection)
+
+    def forget_after_fork(self) -> None:
+        """A thread of the parent may have been connecting."""
+        self._connecting = threading.Lock()
+
+
+def server_at(url: str, connect_timeout: float, timeout: float) -> RedisServer:
+    """The server of a URL: see RedisStore. Raises ValueError, with nothing of the URL that may be a password."""
+    parts = urlsplit(url)
+    if '@' in parts.path + parts.query + parts.fragment:
+        raise ValueError("the URL of the Redis server has an '@' behind a '/', '?' or '#': in a user name or password "
+                         "write '/' as %2F, '?' as %3F, '#' as %23, '@' as %40")
+    options = {'socket_connect_timeout': connect_timeout, 'socket_timeout': timeout, 'retry': Retry(NoBackoff(), 0),
+               'protocol': 2}
+    name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    try:
+        connect = _connector(url, options)
+    except ValueError:
+        raise ValueError(f'{name}: not a URL of a Redis server: write redis://HOST:PORT/DB, rediss://..., '
+                         'unix:///PATH, redis+cluster://HOST:PORT or redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB') \
+            from None
+    return RedisServer(connect, name)
+
+
+def _connector(url: str, options: dict[str, Any]) -> Callable[[], Any]:
+    scheme = urlsplit(url).scheme
+    if scheme == 'redis+cluster':
+        node = 'redis' + url[len(scheme):]
+        redis.connection.parse_url(node)
+        return lambda: redis.RedisCluster.from_url(node, **options)
+    client = _primary(url, options) if scheme == 'redis+sentinel' else redis.Redis.from_url(url, **options)
+    return lambda: client
+
+
+def _primary(url: str, options: dict[str, Any]) -> Any:
+    """The client of the primary that the sentinels name. The user name and password are the primary's."""
+    parts = urlsplit(url)
+    login, _, hosts = parts.netloc.rpartition('@')
+    user, _, password = login.partition(':')
+    service, _, db = parts.path[1:].partition('/')
+    if not service:
+        raise ValueError('no service')
+    sentinels = [(host.hostname or 'localhost', host.port or SENTINEL_PORT)
+                 for host in (urlsplit(f'//{host}') for host in hosts.split(','))]
+    found = Sentinel(sentinels, sentinel_kwargs=dict(options), db=int(db or 0), username=unquote(user) or None,
+                     password=unquote(password) or None, **options)
+    return found.master_for(unquote(service))

@@ -1,0 +1,426 @@
+"""Sessions in Redis or Valkey, for any number of machines."""
+from __future__ import annotations
+
+import builtins
+import logging
+import os
+import pickle
+import re
+import secrets
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, cast
+
+from spyce.sessions.errors import SessionLocked, SessionValueError, StoreError
+from spyce.sessions.ids import LOGIN_PREFIX, fingerprint
+from spyce.sessions.leases import Lease
+from spyce.sessions.locking import Key, SessionLocks
+from spyce.sessions.native import DirectStore, Entry, Pointer, Releasable
+from spyce.sessions.redisclient import RedisServer, server_at
+from spyce.sessions.redisscripts import (
+    CREATE,
+    INDEX,
+    RELEASE,
+    REMOVE,
+    SAVE_AND_RELEASE,
+    WRITE,
+    WRITE_AND_RELEASE,
+    WRITE_IF_SAME,
+    Script,
+    lock_script,
+)
+from spyce.sessions.users import index_text
+from spyce.sessions.values import Codec, Items
+
+log = logging.getLogger('spyce.session')
+
+TAG = 3
+"""Characters of an id that choose the slot of a cluster: those that regenerate() leaves."""
+MARGIN = 60.0
+"""Seconds that the server keeps what has expired: clocks of machines differ, and `expires` is what counts."""
+LONGEST_PAUSE = 2.0
+"""Seconds after which who waits for a lock looks himself, should nobody wake him."""
+SHORTEST_PAUSE = 0.01
+PAGE = 500
+"""Sessions read at once where all are wanted."""
+OLDEST = 6
+"""The first major version of the server that has what the scripts use."""
+
+Row = Sequence[Any]
+
+
+class RedisStore(DirectStore):
+    """Keeps sessions in a Redis or Valkey server, version 6 or later, for any number of machines.
+
+    A request takes two round trips: lock and load, save and unlock. With lock='merge' the second one succeeds without
+    a lock unless another request was faster; a page that only reads with readonly=True takes one.
+
+    The lock of a session is a lease of `lease` seconds by the server's clock. If a web server dies, its sessions are
+    free again after that time at the latest. A page that runs for longer keeps its session as long as no other request
+    wants it; if one took it meanwhile, the page's changes are refused with StoreError (503), and nothing is
+    overwritten.
+
+    What an entry holds are pickles: whoever can write to the Redis server can run code in the web servers. Keep it in
+    a private network, with a password or ACL, and with TLS (rediss://) where others could listen. A user with an ACL
+    needs the keys PREFIX* and the commands +@read +@write +@scripting +@connection +@blocking +time, and +info for
+    check().
+
+    What may be lost: Redis answers before a change is on disk or at a replica. When a primary dies and a replica takes
+    its place, changes of the last moments can be missing, as in any use of Redis: a session is then as it was a moment
+    ago, a lock taken in that moment is free, and a page that holds such a lock is refused when it saves. Only with
+    `appendonly yes` do sessions outlive a restart of the server (`appendfsync everysec`: but for the last second).
+    maxmemory-policy must be noeviction: with any other one the server throws sessions away when its memory is full.
+    """
+
+    compares = True
+    kept_of_id = TAG
+
+    def __init__(self, url: str | None = None, *, client: Any = None, prefix: str = 'spyce:', lease: float = 30.0,
+                 connect_timeout: float = 2.0, timeout: float = 5.0, clock: Callable[[], float] = time.time,
+                 codec: Codec | None = None) -> None:
+        """The server is asked at the first use, or by check().
+
+        url: redis://[USER:PASSWORD@]HOST:PORT/DB, rediss:// (TLS), unix:///PATH?db=DB, redis+cluster://HOST:PORT or
+        redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB; client: in its place a redis.Redis or redis.RedisCluster,
+        whose own timeouts count, and which must allow a connection for each thread; prefix: what the names of all
+        keys begin with, one for each site; lease: see the class; connect_timeout, timeout: seconds for a connection
+        and for an answer. clock, codec: see DirectStore. Raises ValueError.
+        """
+        super().__init__(clock, codec)
+        if (url is None) == (client is None):
+            raise ValueError('RedisStore: give either the url of the server or a client')
+        if '{' in prefix or '}' in prefix:
+            raise ValueError(f'RedisStore: prefix={prefix!r} may not have braces: they choose the slot of a cluster')
+        if not lease > 0 or not connect_timeout > 0 or not timeout > 0:
+            raise ValueError('RedisStore: lease, connect_timeout and timeout are seconds, more than 0')
+        if url is not None:
+            self._server = server_at(url, connect_timeout, timeout)
+        else:
+            if client.get_encoder().decode_responses:
+                raise ValueError('RedisStore: the client may not have decode_responses=True: sessions are bytes')
+            self._server = RedisServer(lambda: client, type(client).__name__)
+        self._prefix = prefix
+        self._lease = lease
+        self._longest_pause = min(LONGEST_PAUSE, timeout / 2)
+        self._take_script = lock_script(lease, self._longest_pause)
+        self._turns = SessionLocks()
+        _stores.add(self)
+
+    def __repr__(self) -> str:
+        return f'RedisStore({str(self._server)!r})'
+
+    def check(self) -> None:
+        """Ask the server. Raises StoreError if it does not answer or is too old; warns if it may evict sessions."""
+        self._server.command('SET', f'{self._prefix}salt', self.salt, 'NX')
+        self.salt = cast(bytes, self._server.command('GET', f'{self._prefix}salt'))  # equal log lines on all machines
+        info = self._server.info()
+        version = str(info.get('redis_version', OLDEST))
+        if int(version.partition('.')[0]) < OLDEST:
+            raise StoreError(f'{self._server}: sessions need Redis {OLDEST} or later, and this is {version}')
+        policy = info.get('maxmemory_policy', 'noeviction')
+        if policy != 'noeviction' and info.get('maxmemory') != 0:
+            log.warning('%s: maxmemory-policy is %s, so the server throws sessions away when its memory is full; set '
+                        'it to noeviction', self._server, policy)
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _key(self, sessionid: Key) -> str:
+        start = len(LOGIN_PREFIX) if str(sessionid).startswith(LOGIN_PREFIX) else 0
+        return f'{self._prefix}{{{str(sessionid)[start:start + TAG]}}}{sessionid}'
+
+    def _keys(self, sessionid: Key) -> tuple[str, str]:
+        """Of the session, and of the list of those who wait for it."""
+        key = self._key(sessionid)
+        return key, f'{key}:wake'
+
+    def _user_key(self, user: str) -> str:
+        return f'{self._prefix}user:{user}'
+
+    # Reading
+
+    def _follow(self, sessionid: Key, ask: Callable[[str], Any],
+                may_follow: Callable[[Pointer], bool] | None = None) -> tuple[Pointer, Any]:
+        """Where an id leads, and what `ask` says of the session there, None if there is none; it is given the ids on
+        the way, too, for which it says the new one."""
+        pointer = Pointer(sessionid)
+        while isinstance(reply := ask(str(pointer.key)), bytes):
+            new_id, retired, until = reply.decode().split(' ')
+            if pointer.retired is None:
+                pointer = Pointer(new_id, float(retired), float(until))
+                if may_follow is not None and not may_follow(pointer):
+                    return pointer, None
+            else:
+                pointer = pointer._replace(key=new_id)
+        return pointer, reply
+
+    def _load(self, sessionid: str) -> Any:
+        row = self._server.command('HMGET', self._key(sessionid), 'v', 'x', 'i', 'c', 'u', 'n', 'p')
+        return row if row[0] is not None else row[6]
+
+    def resolve(self, sessionid: str) -> Pointer | None:
+        found = self.fetch(sessionid)
+        return found[0] if found else None
+
+    def fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
+        pointer, row = self._follow(sessionid, self._load)
+        entry = self._entry(row, pointer.key)
+        return (pointer, entry) if entry else None
+
+    def read(self, key: Key) -> Entry | None:
+        found = self.fetch(str(key))
+        return found[1] if found else None
+
+    def _entry(self, row: Row | None, sessionid: Key) -> Entry | None:
+        """The entry of the fields v, x, i, c, u, n; None if it cannot be read."""
+        if row is None:
+            return None
+        try:
+            items = pickle.loads(row[0])
+            if not isinstance(items, dict):
+                raise TypeError(f'a {type(items).__name__} in place of items')
+            return Entry(items, float(row[3]), float(row[2]), float(row[1]), row[4].decode() if row[4] else '',
+                         row[5] or b'')
+        except Exception as error:
+            log.error('session %s: what is stored cannot be read and counts as lost: %s: %s',
+                      fingerprint(str(sessionid), self.salt), type(error).__name__, error)
+            return None
+
+    # Locking
+
+    def fetch_locked(self, sessionid: str, may_follow: Callable[[Pointer], bool], timeout: float, max_waiters: int,
+                     label: str = '') -> tuple[Pointer, Entry, Releasable] | None:
+        pointer, row, lease = self._lock(sessionid, may_follow, timeout, max_waiters, label)
+        try:
+            entry = self._entry(row, pointer.key)
+        finally:
+            if row is None:
+                lease.end()
+        if entry is None:
+            lease.release()
+            return None
+        return pointer, entry, lease
+
+    def lock(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> Releasable:
+        return self._lock(str(key), None, timeout, max_waiters, label)[2]
+
+    def _lock(self, sessionid: str, may_follow: Callable[[Pointer], bool] | None, timeout: float, max_waiters: int,
+              label: str) -> tuple[Pointer, Row | None, Lease]:
+        """Lock the session that an id leads to, and load it: None if there is none."""
+        deadline = time.monotonic() + timeout
+        lease = Lease(self._turns.acquire(sessionid, timeout, max_waiters, label), partial(self._give_back, sessionid))
+        try:
+            pointer, row = self._follow(sessionid, partial(self._take, lease.token, timeout, deadline, max_waiters),
+                                        may_follow)
+        except BaseException:
+            lease.end()
+            raise
+        return pointer, row, lease
+
+    def _take(self, token: str, timeout: float, deadline: float, max_waiters: int, sessionid: str) -> Any:
+        key = self._key(sessionid)
+        while isinstance(left := self._server.run(self._take_script, (key,), (token,)), int):
+            rest = deadline - time.monotonic()
+            if max_waiters < 1:
+                raise SessionLocked('the session is in use by a request of another process, and none may wait for it '
+                                    '(session_lock_waiters)')
+            if rest <= 0:
+                raise SessionLocked(f'the session was in use by another request for {timeout:g} seconds '
+                                    '(session_lock_timeout); it is held by another process')
+            pause = max(min(rest, left / 1000, self._longest_pause), SHORTEST_PAUSE)
+            self._server.command('BLPOP', f'{key}:wake', f'{pause:.3f}')
+        return left
+
+    def _give_back(self, sessionid: str, token: str) -> None:
+        try:
+            self._follow(sessionid, lambda current: self._server.run(RELEASE, self._keys(current), (token,)))
+        except StoreError as error:
+            log.warning('the lock of a session could not be given back, and ends in %g seconds: %s', self._lease, error)
+
+    # Writing
+
+    def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
+               user: str = '') -> Key:
+        lives = _milliseconds(expires - created)
+        value = _blob(items)
+        if user:
+            self._index(user, sessionid, idle, expires - created)
+        if not self._server.run(CREATE, (self._key(sessionid),), (
+                lives, secrets.token_hex(8), 'v', value, 'c', created, 'i', idle, 'x', expires, 'u', user)):
+            raise ValueError('there is a session of this id already')
+        return sessionid
+
+    def update(self, key: Key, items: Items | None, *, now: float, slide: tuple[float, float] | None = None,
+               renewal: tuple[str, float] | None = None, user: str | None = None) -> bool:
+        return self._update(WRITE, secrets.token_hex(8), key, items, now, slide, renewal, user)
+
+    def update_and_release(self, lock: Releasable, key: Key, items: Items | None, *, now: float,
+                           slide: tuple[float, float] | None = None, renewal: tuple[str, float] | None = None,
+                           user: str | None = None) -> bool:
+        assert isinstance(lock, Lease)
+        try:
+            done = self._update(WRITE_AND_RELEASE, lock.token, key, items, now, slide, renewal, user)
+        except StoreError:
+            lock.end()
+            raise
+        except BaseException:
+            lock.release()
+            raise
+        lock.end()
+        return done
+
+    def _update(self, script: Script, token: str, key: Key, items: Items | None, now: float,
+                slide: tuple[float, float] | None, renewal: tuple[str, float] | None, user: str | None) -> bool:
+        if script is WRITE_AND_RELEASE and items is not None and slide is None and renewal is None and user is None:
+            script, arguments = SAVE_AND_RELEASE, [token, now, _blob(items)]
+        else:
+            arguments = _changes(token, items, token, now, slide, user)
+        if renewal or user:
+            self._index_ahead(key, now, slide, renewal, user)
+
+        def write(sessionid: str) -> Any:
+            keys = self._keys(sessionid)
+            if renewal is None or renewal[0] == sessionid:  # the latter if this is sent again
+                return self._server.run(script, keys, arguments)
+            new_id, until = renewal
+            return self._server.run(script, (*keys, self._key(new_id)), (
+                *arguments, f'{new_id} {now!r} {until!r}', _milliseconds(until - now)))
+
+        pointer, reply = self._follow(key, write)
+        if reply == -1:
+            raise StoreError('another request has taken the session, since its lease was lost while the page ran '
+                             f'(lease={self._lease:g} seconds); what the page put is not kept, nothing was '
+                             'overwritten. If pages may take that long, give RedisStore a longer lease')
+        self._index_after(pointer.key, now, slide, reply)
+        return bool(reply)
+
+    def update_if_same(self, entry: Entry, key: Key, items: Items, *, now: float,
+                       slide: tuple[float, float] | None = None, user: str | None = None) -> bytes:
+        version = secrets.token_hex(8)
+        if user:
+            self._index_ahead(key, now, slide, None, user)
+        reply = self._server.run(WRITE_IF_SAME, self._keys(key),
+                                 _changes(entry.version, items, version, now, slide, user))
+        if reply != 1 and not isinstance(reply, list):
+            return b''
+        self._index_after(key, now, slide, reply)
+        return version.encode()
+
+    def remove(self, key: Key) -> bool:
+        return self._remove(key, '')
+
+    def _remove(self, key: Key, expired_by: float | str) -> bool:
+        pointer, reply = self._follow(
+            key, lambda sessionid: self._server.run(REMOVE, self._keys(sessionid), (expired_by,)))
+        if not reply:
+            return False
+        if reply[0]:
+            self._server.command('ZREM', self._user_key(reply[0].decode()), pointer.key)
+        return True
+
+    # The index of users: sorted sets of ids, by the time at which each is forgotten unless it is put in again. It is
+    # in another slot than the sessions. An id is there before its session has the user, and find() looks again.
+
+    def _index(self, user: str, sessionid: Key, idle: float, rest: float) -> None:
+        """rest: seconds until the session expires. Kept for longer, should it move just then."""
+        self._server.run(INDEX, (self._user_key(user),), (sessionid, _milliseconds(rest + idle)))
+
+    def _index_ahead(self, key: Key, now: float, slide: tuple[float, float] | None,
+                     renewal: tuple[str, float] | None, user: str | None) -> None:
+        pointer, row = self._follow(key, self._load)
+        if row is not None:
+            idle, expires = slide or (float(row[2]), float(row[1]))
+            text = row[4].decode() if user is None else user
+            if text:
+                self._index(text, renewal[0] if renewal else pointer.key, idle, expires - now)
+
+    def _index_after(self, key: Key, now: float, slide: tuple[float, float] | None, reply: Any) -> None:
+        if slide and isinstance(reply, list) and reply[0]:
+            self._index(reply[0].decode(), key, slide[0], slide[1] - now)
+
+    def find(self, key: str, value: str | int) -> builtins.list[str]:
+        text = index_text(key, value)
+        found: dict[str, None] = {}
+        for member in self._server.command('ZRANGE', self._user_key(text), 0, -1):
+            pointer, row = self._follow(member.decode(), self._load)
+            if row is not None and row[4] == text.encode():
+                found[str(pointer.key)] = None
+        return builtins.list(found)
+
+    # All of them
+
+    def each(self) -> Iterator[tuple[str, Key, Entry]]:
+        seen: set[str] = set()
+        for rows in self._pages('v', 'x', 'i', 'c', 'u', 'n', 'p'):
+            for sessionid, row in rows:
+                current = sessionid
+                if row[6] is not None:  # perhaps its new id came there after that place was looked at
+                    pointer, row = self._follow(sessionid, self._load)
+                    current = str(pointer.key)
+                entry = self._entry(row, current) if row and row[0] is not None and current not in seen else None
+                seen.add(current)
+                if entry is not None:
+                    yield current, current, entry
+
+    def list(self) -> builtins.list[str]:
+        """The ids of all sessions, retired ones not."""
+        return builtins.list(dict.fromkeys(sessionid for rows in self._pages('x') for sessionid, row in rows if row[0]))
+
+    def delete_expired(self, limit: int = 1000, now: float | None = None) -> int:
+        """Remove what has expired. The server does so itself, a little later: only commands of an operator ask for
+        this, which looks at all sessions."""
+        moment = self._clock() if now is None else now
+        expired = (sessionid for rows in self._pages('x') for sessionid, row in rows
+                   if row[0] is not None and float(row[0]) <= moment)
+        return sum(islice((1 for sessionid in expired if self._remove(sessionid, moment)), limit))
+
+    def claim_cleaning(self, last: float | None, now: float) -> bool:
+        """Never: the server removes what has expired."""
+        return False
+
+    def _pages(self, *fields: str) -> Iterator[builtins.list[tuple[str, Row]]]:
+        """All ids, with fields of what is there; some perhaps twice."""
+        keys = self._server.scan(re.sub(r'([][*?\\])', r'\\\1', self._prefix) + '{*')
+        while page := builtins.list(islice(keys, PAGE)):
+            rows = self._server.commands(('HMGET', key, *fields) for key in page)
+            yield [(key[len(self._prefix):].partition('}')[2], row) for key, row in zip(page, rows, strict=True)]
+
+
+def _changes(token: str | bytes, items: Items | None, version: str, now: float, slide: tuple[float, float] | None,
+             user: str | None) -> builtins.list[Any]:
+    """What the scripts that write are given."""
+    arguments: list[Any] = [token, now, '' if slide is None else _milliseconds(slide[1] - now)]
+    if items is not None:
+        arguments += 'n', version, 'v', _blob(items)
+    if slide is not None:
+        arguments += 'i', slide[0], 'x', slide[1]
+    if user is not None:
+        arguments += 'u', user
+    return arguments
+
+
+def _milliseconds(seconds: float) -> int:
+    """How long the server is to keep what ends after so many seconds."""
+    return max(int((seconds + MARGIN) * 1000), 1)
+
+
+def _blob(items: Items) -> bytes:
+    for name, packed in items.items():
+        if not isinstance(packed, bytes):
+            raise SessionValueError(f'session[{name!r}] cannot be pickled, so this store cannot keep it')
+    return pickle.dumps(dict(items), pickle.HIGHEST_PROTOCOL)
+
+
+_stores: weakref.WeakSet[RedisStore] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for store in list(_stores):
+        store._server.forget_after_fork()
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_after_fork)
