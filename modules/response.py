@@ -5,8 +5,6 @@ import os
 import time
 from typing import Any, NoReturn
 
-from werkzeug.http import http_date
-
 from spyce.legacy.spyceModule import spyceModule
 from spyce.runtime.exceptions import SpyceError, spyceDone
 
@@ -178,4 +176,5 @@ class Filter:
 def _date(value: float | str | None) -> str:
     if isinstance(value, str):
         return value
+    from werkzeug.http import http_date  # when it is needed: Werkzeug takes a while to import
     return http_date(time.time() if value is None else value)

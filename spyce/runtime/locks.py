@@ -11,9 +11,10 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
-import filelock
+if TYPE_CHECKING:
+    import filelock
 
 POLL_SECONDS = 0.01
 """How often a waiting process looks whether a file lock has become free."""
@@ -107,6 +108,7 @@ class fileLock(_Holdable):
         _living.add(self)
 
     def _open(self) -> filelock.BaseFileLock:
+        import filelock  # when it is needed, since it takes a while to import
         # Shared by the threads: the thread lock lets in one at a time.
         return filelock.FileLock(self._path, mode=0o600, thread_local=False)
 
@@ -115,6 +117,7 @@ class fileLock(_Holdable):
 
         Raises OSError if the lock file cannot be opened, or is a symbolic link.
         """
+        import filelock
         if not self._thread.acquire(block):
             return False
         try:

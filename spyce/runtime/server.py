@@ -50,7 +50,7 @@ from spyce.runtime.taglibraries import ServerTagLibraries
 from spyce.sessions.manager import SessionManager
 from spyce.sessions.memory import MemoryStore
 from spyce.web.errors import error_page
-from spyce.web.static import content_type
+from spyce.web.filetypes import content_type
 
 if TYPE_CHECKING:
     from spyce.config import Config

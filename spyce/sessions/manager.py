@@ -87,9 +87,9 @@ class SessionManager:
                         arrived: float | None = None, label: str = '') -> RequestSession:
         """The session of one request; no store is touched yet.
 
-        cookies: names and values as sent, in order, or what gives them when they are needed; secure: whether the request came over https; arrived: when it
-        came (time of the clock), None for now; label: what the log calls the request where others wait for its
-        session, such as the page; never an id.
+        cookies: names and values as sent, in order, or what gives them when they are needed; secure: whether the
+        request came over https; arrived: when it came (time of the clock), None for now; label: what the log calls
+        the request where others wait for its session, such as the page; never an id.
         """
         get_cookies = cookies if callable(cookies) else lambda: cookies
         return RequestSession(self, get_cookies, secure=secure, arrived=self.clock() if arrived is None else arrived,

@@ -29,11 +29,11 @@ from spyce.runtime.errorpage import full_error_page
 from spyce.runtime.errortext import error_text, log_to_terminal
 from spyce.runtime.frames import examine, short_name
 from spyce.runtime.stdout import real_stdout
+from spyce.web.filetypes import content_type
 from spyce.web.refresh import STREAMS, RefreshedSite
 from spyce.web.reload import Activity, Watcher
 from spyce.web.response import StartResponse
 from spyce.web.serve import listen, serve_with_threads
-from spyce.web.static import content_type
 from spyce.web.wsgi import app_for
 
 if TYPE_CHECKING:

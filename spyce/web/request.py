@@ -3,46 +3,17 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qsl, quote, unquote_to_bytes
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote_to_bytes
 
-from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
-from werkzeug.formparser import MultiPartParser
-from werkzeug.http import parse_cookie, parse_options_header
-from werkzeug.wsgi import LimitedStream, get_content_length, get_input_stream
-
-from spyce.web.errors import BadRequest, RequestTooLarge
 from spyce.web.proxy import behind_proxy
-from spyce.web.upload import Upload, limited_files
 
 if TYPE_CHECKING:
     from spyce.config import Config
-
-Pairs = list[tuple[str, str]]
+    from spyce.web.body import Body, Pairs
+    from spyce.web.upload import Upload
 
 METHODS_WITH_FORM = ('POST', 'PUT', 'PATCH')
-
-
-class _OrderedPairs(MultiDict[str, Any]):
-    """Keeps the pairs in the order of the request, across names too, which MultiDict alone does not."""
-
-    def __init__(self, mapping: Any = None) -> None:
-        super().__init__(mapping)
-        self.pairs: list[tuple[str, Any]] = list(mapping or ())
-
-
-class _BoundedStream(LimitedStream):
-    """A body that ends by itself but was not announced with a length: it must not be longer than `limit` bytes."""
-
-    def __init__(self, stream: IO[bytes], limit: int) -> None:
-        super().__init__(stream, limit + 1, is_max=True)
-
-    def readinto(self, b: bytearray) -> int | None:  # type: ignore[override]
-        size = super().readinto(b)
-        if self.is_exhausted:
-            raise RequestEntityTooLarge()
-        return size
 
 
 class WebRequest:
@@ -53,7 +24,6 @@ class WebRequest:
         self.config = config
         self.state: dict[str, Any] = {}
         self._stack: list[str] = []
-        self._temporary_files: list[IO[bytes]] = []
 
     # -- 2.1's raw request -------------------------------------------------------------------------------------
 
@@ -62,21 +32,11 @@ class WebRequest:
 
         Raises RequestTooLarge, BadRequest (the client sent less than it announced).
         """
-        try:
-            return self._body.read(-1 if n is None else n)
-        except ClientDisconnected as error:
-            raise BadRequest('the body of the request is shorter than its Content-Length') from error
-        except RequestEntityTooLarge as error:
-            raise self._body_too_large() from error
+        return self._body.read(-1 if n is None else n)
 
     def readline(self, n: int | None = None) -> bytes:
         """The next line of the body, or the first `n` bytes of it. Raises what read() raises."""
-        try:
-            return self._body.readline(-1 if n is None else n)
-        except ClientDisconnected as error:
-            raise BadRequest('the body of the request is shorter than its Content-Length') from error
-        except RequestEntityTooLarge as error:
-            raise self._body_too_large() from error
+        return self._body.readline(-1 if n is None else n)
 
     def env(self, name: str | None = None) -> Any:
         """A variable of the CGI environment, None if it is not set; without name the dictionary of all."""
@@ -151,8 +111,8 @@ class WebRequest:
 
     def close(self) -> None:
         """The request is over: remove the temporary files of its uploads."""
-        for file in self._temporary_files:
-            file.close()
+        if '_body' in self.__dict__:
+            self._body.close()
 
     # -- how -----------------------------------------------------------------------------------------------------
 
@@ -171,70 +131,28 @@ class WebRequest:
 
     @cached_property
     def _query(self) -> Pairs:
-        text = str(self.environ.get('QUERY_STRING', '')).encode('latin-1', 'replace').decode('utf-8', 'replace')
-        return self._parse_urlencoded(text)
+        query = str(self.environ.get('QUERY_STRING', ''))
+        if not query:
+            return []
+        from spyce.web.body import urlencoded_pairs
+        return urlencoded_pairs(query.encode('latin-1', 'replace').decode('utf-8', 'replace'), self.config.max_fields)
 
     @cached_property
     def _cookies(self) -> Pairs:
-        text = str(self.environ.get('HTTP_COOKIE', '')).encode('latin-1', 'replace').decode('utf-8', 'replace')
-        # parse_cookie wants the bytes as latin-1, as WSGI has them, and fails if they are not UTF-8.
-        parsed = parse_cookie(text.encode().decode('latin-1'), cls=_OrderedPairs)
-        assert isinstance(parsed, _OrderedPairs)
-        return parsed.pairs
+        header = str(self.environ.get('HTTP_COOKIE', ''))
+        if not header:
+            return []
+        from spyce.web.body import cookie_pairs
+        return cookie_pairs(header)
 
     @cached_property
-    def _body(self) -> IO[bytes]:
-        try:
-            stream = get_input_stream(self.environ, max_content_length=self.config.max_body_bytes)
-        except RequestEntityTooLarge as error:
-            raise self._body_too_large() from error
-        if self.environ.get('wsgi.input_terminated'):
-            return cast('IO[bytes]', _BoundedStream(self.environ['wsgi.input'], self.config.max_body_bytes))
-        return stream
+    def _body(self) -> Body:
+        from spyce.web.body import Body
+        return Body(self.environ, self.config)
 
     @cached_property
     def _form(self) -> tuple[Pairs, list[tuple[str, Upload]]]:
-        if self.method() not in METHODS_WITH_FORM:
-            return [], []
-        mimetype, options = parse_options_header(self.environ.get('CONTENT_TYPE'))
-        if mimetype == 'application/x-www-form-urlencoded':
-            return self._parse_urlencoded(self.read().decode('utf-8', 'replace')), []
-        if mimetype == 'multipart/form-data':
-            return self._parse_multipart(options.get('boundary', ''))
-        return [], []
-
-    def _parse_urlencoded(self, text: str) -> Pairs:
-        if not text:
-            return []
-        if text.count('&') >= self.config.max_fields:
-            raise RequestTooLarge('the request has more fields than max_fields')
-        return parse_qsl(text, keep_blank_values=True, encoding='utf-8', errors='replace')
-
-    def _parse_multipart(self, boundary: str) -> tuple[Pairs, list[tuple[str, Upload]]]:
-        config = self.config
-        parser = MultiPartParser(
-            stream_factory=limited_files(config.max_file_bytes, self._temporary_files),
-            max_form_memory_size=config.max_body_bytes, max_form_parts=config.max_fields, cls=_OrderedPairs)
-        try:
-            fields, storages = parser.parse(self._body, boundary.encode('ascii'), get_content_length(self.environ))
-        except RequestEntityTooLarge as error:
-            raise RequestTooLarge('the request is over max_body_bytes or max_fields') from error
-        except ClientDisconnected as error:
-            raise BadRequest('the body of the request is shorter than its Content-Length') from error
-        except ValueError as error:
-            raise BadRequest(f'the form of the request cannot be read: {error}') from error
-        assert isinstance(fields, _OrderedPairs) and isinstance(storages, _OrderedPairs)
-        pairs = [(name or '', value) for name, value in fields.pairs]
-        files = []
-        for name, storage in storages.pairs:
-            if storage.filename:
-                files.append((name or '', Upload(name or '', storage)))
-            else:  # a file field that the visitor left empty is an empty field, as it was for cgi.FieldStorage
-                pairs.append((name or '', ''))
-        return pairs, files
-
-    def _body_too_large(self) -> RequestTooLarge:
-        return RequestTooLarge(f'the body of the request is larger than max_body_bytes ({self.config.max_body_bytes})')
+        return self._body.form() if self.method() in METHODS_WITH_FORM else ([], [])
 
 
 def _header_name(key: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from spyce.web.errors import RequestError, RequestTooLarge, error_page
+from spyce.web.filetypes import content_type
 from spyce.web.request import WebRequest
 from spyce.web.response import StartResponse, WebResponse, WriteBytes
 from spyce.web.routing import Kind, route
@@ -114,11 +115,11 @@ class Application:
         return response.close()
 
     def _static(self, request: WebRequest, start: _Start, file: str) -> Iterable[bytes]:
-        from spyce.web.static import content_type, send_file
         file_type = content_type(file, self.config)
         if file_type is None:
             raise NotFound('a file of this kind is not sent')
         self._check_method(request, FILE_METHODS)
+        from spyce.web.static import send_file  # when it is needed: Werkzeug takes a while to import
         return send_file(file, file_type, request.environ, start)
 
     def _check_method(self, request: WebRequest, allowed: tuple[str, ...]) -> None:
