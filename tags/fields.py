@@ -98,14 +98,18 @@ class Field(spyceTagPlus):
             yield item[0], _as_text(item[1])
 
 
-class tag_hidden(Field):
-    """`<f:hidden name=".." value="..">`: a field that is not seen."""
-
-    name = 'hidden'
+class _Single(Field):
+    """A field without contents."""
 
     def syntax(self) -> None:
         super().syntax()
         self.syntaxSingleOnly()
+
+
+class tag_hidden(_Single):
+    """`<f:hidden name=".." value="..">`: a field that is not seen."""
+
+    name = 'hidden'
 
     def begin(self, name: str, value: object = None, default: object = None, **kwargs: Any) -> None:
         form = self.getParent('form')
@@ -114,14 +118,10 @@ class tag_hidden(Field):
         self.write_input(name, kwargs.pop('id', name), self.shown(name, value, default), kwargs)
 
 
-class tag_text(Field):
+class tag_text(_Single):
     """`<f:text name=".." default=".." label="..">`: a line of text; type="email" and others of HTML can be given."""
 
     name = 'text'
-
-    def syntax(self) -> None:
-        super().syntax()
-        self.syntaxSingleOnly()
 
     def begin(self, name: str, value: object = None, default: object = None, label: object = None,
               **kwargs: Any) -> None:
@@ -139,7 +139,7 @@ class tag_password(tag_text):
         return value if value is not None or self.sent(name) else default
 
 
-class tag_date(Field):
+class tag_date(_Single):
     """`<f:date name=".." format="MM/dd/yyyy">`: a day, chosen in the browser's own calendar.
 
     value, default and what was sent may be a date, a datetime, text like 2024-12-31, or text in `format`.
@@ -154,7 +154,6 @@ class tag_date(Field):
 
     def syntax(self) -> None:
         super().syntax()
-        self.syntaxSingleOnly()
         format = self.getAttributes().get('format')
         if format is not None and not format.startswith('='):
             strptime_format(format)
@@ -195,7 +194,7 @@ class tag_textarea(Field):
         self.write(f'<textarea{self._attribute_text}>{_escaped(text)}</textarea>')
 
 
-class _Box(Field):
+class _Box(_Single):
     """A field that can be checked."""
 
     def write_box(self, name: str, id: object, value: str, label: object, checked: bool,
@@ -214,10 +213,6 @@ class tag_radio(_Box):
 
     name = 'radio'
     says = ('id', 'value', 'label')
-
-    def syntax(self) -> None:
-        super().syntax()
-        self.syntaxSingleOnly()
 
     def begin(self, name: str, value: object, checked: object = False, default: object = False,
               label: object = None, **kwargs: Any) -> None:
@@ -240,10 +235,6 @@ class tag_radiolist(_Box):
     """
 
     name = 'radiolist'
-
-    def syntax(self) -> None:
-        super().syntax()
-        self.syntaxSingleOnly()
 
     def begin(self, name: str, data: Iterable[object], selected: object = None, default: object = None,
               **kwargs: Any) -> None:
