@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlparse
 
 from spyce.legacy.spyceModule import spyceModule
-from spyce.login.request import request_login
 
 _URI_PARTS = {'scheme': 0, 'location': 1, 'path': 2, 'parameters': 3, 'query': 4, 'fragment': 5}
 
@@ -151,6 +150,7 @@ class request(spyceModule):
 
     def login_id(self) -> Any:
         """The id of who is logged in, as the validator gave it; None for nobody (manual: core tags, login)."""
+        from spyce.login.request import request_login  # when it is asked for: most pages have no login
         return request_login(self._api).user()
 
     def __repr__(self) -> str:

@@ -36,7 +36,7 @@ def _config_option(command: Command) -> Command:
 def _clear_errors() -> Iterator[None]:
     """An error that the user can mend becomes one line on stderr and exit status 1."""
     from spyce.config import ConfigError, ConfigWarning
-    from spyce.web.serve import ServeError
+    from spyce.web.errors import ServeError
     warnings.simplefilter('ignore', ConfigWarning)  # the log has it, in one line
     try:
         yield
@@ -69,7 +69,7 @@ def serve(root: str, config: str | None, host: str | None, port: int | None, thr
           workers: int | None, dev: bool) -> None:
     """Serve the pages below ROOT, by default the current folder."""
     from spyce.config import load_config
-    from spyce.runtime.errortext import log_to_terminal
+    from spyce.runtime.terminal import log_to_terminal
     from spyce.web.dev import serve_for_development
     from spyce.web.serve import listen, serve_with_processes, serve_with_threads
     from spyce.web.wsgi import app_for
@@ -103,7 +103,7 @@ def serve(root: str, config: str | None, host: str | None, port: int | None, thr
 @_config_option
 def render(page: str, query: str, cookie: str, headers: bool, root: str | None, config: str | None) -> None:
     """Run the file PAGE once and print what it gives. The exit status is 1 if that is an error page."""
-    from spyce.runtime.errortext import log_to_terminal
+    from spyce.runtime.terminal import log_to_terminal
     file, root = _page_and_root(page, root)
     os.environ['SPYCE_ENTRY'] = 'cmd'
     log_to_terminal(root, LOG_FORMAT)

@@ -2,12 +2,9 @@
 from __future__ import annotations
 
 import io
-import logging
 import re
-import sys
 import unicodedata
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from spyce.runtime.askedfor import AskedFor
 from spyce.runtime.frames import Failure, Frame, Kind, examine, short_name
@@ -94,37 +91,18 @@ def _printable(text: str) -> str:
     return _CONTROLS.sub(lambda match: repr(match.group())[1:-1], text)
 
 
-class ErrorFormatter(logging.Formatter):
-    """Formats log records as logging.Formatter does, but for errors of pages: these as error_text() shows them.
+def logged_error(exception: BaseException, traceback: str, root: str, colours: bool) -> str:
+    """What a log shows of an exception: of one in a page error_text(), else its usual traceback.
 
-    Other handlers of the same record are not touched: they have the standard traceback.  colours: whether to colour
-    them; needs rich.
+    traceback: the usual one; colours: whether to colour the text; needs rich.
     """
-
-    def __init__(self, format: str, root: str = '', colours: bool = False) -> None:
-        super().__init__(format)
-        self._root = root
-        self._colours = colours
-
-    def format(self, record: logging.LogRecord) -> str:
-        # logging keeps the text of an exception in the record, for all handlers: theirs is the standard one.
-        kept, record.exc_text = record.exc_text, None
-        try:
-            return super().format(record)
-        finally:
-            record.exc_text = kept
-
-    def formatException(self, ei: Any) -> str:
-        exception = ei[1]
-        if exception is None:
-            return super().formatException(ei)
-        chain = examine(exception, self._root)
-        secrets = AskedFor().secrets(chain)
-        if not any(frame.kind is Kind.PAGE for failure in chain for frame in failure.frames):
-            return secrets.hide_code(super().formatException(ei))
-        if not self._colours:
-            return error_text(chain, self._root, secrets).rstrip()
-        return _coloured(list(_pieces(chain, self._root, secrets))).rstrip()
+    chain = examine(exception, root)
+    secrets = AskedFor().secrets(chain)
+    if not any(frame.kind is Kind.PAGE for failure in chain for frame in failure.frames):
+        return secrets.hide_code(traceback)
+    if not colours:
+        return error_text(chain, root, secrets).rstrip()
+    return _coloured(list(_pieces(chain, root, secrets))).rstrip()
 
 
 def _coloured(pieces: list[Piece]) -> str:
@@ -134,21 +112,3 @@ def _coloured(pieces: list[Piece]) -> str:
     console = Console(file=target, force_terminal=True, soft_wrap=True, highlight=False, emoji=False, markup=False)
     console.print(Text.assemble(*pieces), end='')
     return target.getvalue()
-
-
-def _can_colour(stream: Any) -> bool:
-    try:
-        import rich  # noqa: F401
-    except ImportError:
-        return False
-    return bool(stream.isatty())
-
-
-def log_to_terminal(root: str, format: str) -> None:
-    """Let the log that goes to stderr show errors of pages as error_text() does.
-
-    root: folder of the site; format: of a record, as for logging.Formatter.
-    """
-    for handler in logging.getLogger().handlers:
-        if type(handler) is logging.StreamHandler and handler.stream is sys.stderr:
-            handler.setFormatter(ErrorFormatter(format, root, _can_colour(handler.stream)))

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from spyce import legacy
-from spyce.login.manager import LoginManager
-from spyce.login.storage import SessionStorage
 from spyce.page import (
     CompiledCollection,
     CompiledPage,
@@ -44,16 +42,15 @@ from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.paths import PathRefused, page_to_run
 from spyce.runtime.scheduler import Schedule, ScheduleRunner
 from spyce.runtime.sitekey import site_key
-from spyce.runtime.sitesessions import SiteCodec
 from spyce.runtime.stdout import install_stdout
 from spyce.runtime.taglibraries import ServerTagLibraries
-from spyce.sessions.manager import SessionManager
-from spyce.sessions.memory import MemoryStore
 from spyce.web.errors import error_page
 from spyce.web.filetypes import content_type
 
 if TYPE_CHECKING:
     from spyce.config import Config
+    from spyce.login.manager import LoginManager
+    from spyce.sessions import SessionManager
 
 log = logging.getLogger('spyce.page')
 
@@ -307,20 +304,26 @@ class spyceServer:
     @property
     def sessions(self) -> SessionManager:
         """The sessions of the site. Made when a page first uses one. Raises SpyceError if they could not be exact."""
-        if self.multiprocess and isinstance(self.config.session_store, MemoryStore):
-            raise SpyceError('session_store = MemoryStore(): several processes serve this site, and each would have '
-                             'sessions of its own; use DbmStore(folder), or one process with threads')
+        if self.multiprocess:
+            from spyce.sessions import MemoryStore
+            if isinstance(self.config.session_store, MemoryStore):
+                raise SpyceError('session_store = MemoryStore(): several processes serve this site, and each would '
+                                 'have sessions of its own; use DbmStore(folder), or one process with threads')
         return self._session_manager
 
     @cached_property
     def logins(self) -> LoginManager:
         """The logins of the site. Made when a page first asks for one."""
+        from spyce.login.manager import LoginManager
+        from spyce.login.storage import SessionStorage
         storage = self.config.login_storage
         return LoginManager(SessionStorage(lambda: self.sessions) if storage is None else storage,
                             self.config.sessions, self.config.login_remember, lambda: self._session_manager.clock())
 
     @cached_property
     def _session_manager(self) -> SessionManager:
+        from spyce.runtime.sitesessions import SiteCodec
+        from spyce.sessions import SessionManager
         return SessionManager(self.config.sessions, create_lock=self.createLock, values=SiteCodec(self),
                               site_key=lambda: self._site_key)
 

@@ -26,9 +26,10 @@ from urllib.parse import urlsplit
 
 from spyce.config import Config, ConfigError, ConfigWarning, load_config
 from spyce.runtime.errorpage import full_error_page
-from spyce.runtime.errortext import error_text, log_to_terminal
+from spyce.runtime.errortext import error_text
 from spyce.runtime.frames import examine, short_name
 from spyce.runtime.stdout import real_stdout
+from spyce.runtime.terminal import log_to_terminal
 from spyce.web.filetypes import content_type
 from spyce.web.refresh import STREAMS, RefreshedSite
 from spyce.web.reload import Activity, Watcher

@@ -52,5 +52,9 @@ class RequestTooLarge(RequestError):
     http_status = 413
 
 
+class ServeError(Exception):
+    """The server cannot start; the text says why and what to do."""
+
+
 class ResponseError(Exception):
     """The page asked for something that is too late: the headers have been sent."""

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from spyce.web.errors import ServeError
+
 if TYPE_CHECKING:
     from spyce.config import Config
     from spyce.web.wsgi import Application
@@ -21,10 +23,6 @@ ARRIVAL = 0.2
 """Seconds after SIGTERM or SIGINT that a connection gets to send its request, or the rest of it."""
 
 BACKLOG = 1024
-
-
-class ServeError(Exception):
-    """The server cannot start; the text says why and what to do."""
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spyce.runtime.errortext import ErrorFormatter
+from spyce.runtime.terminal import ErrorFormatter
 from spyce.runtime.values import LENGTH, MASK, Describer, Secrets, is_secret
 
 COLUMNS = sys.version_info >= (3, 11)

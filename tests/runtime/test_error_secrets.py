@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from spyce.runtime.errortext import ErrorFormatter
+from spyce.runtime.terminal import ErrorFormatter
 from spyce.runtime.values import MASK, Describer, Secrets
 
 TEXTS = [

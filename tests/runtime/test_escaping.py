@@ -5,7 +5,6 @@ from html import escape as slow
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from spyce.modules.transform import html_encode
 
 
