@@ -96,7 +96,7 @@ class taglib(spyceModule):
         tag = tag_class(prefix, bool(paired), self.getTag(), {}, self)
         tag._handler_id = handler_id
         tag._inner_handlers = inner_handlers
-        tag._is_repeated = is_repeated
+        tag._is_repeated = is_repeated or (self._around is not None and self._around._is_repeated)
         self._open.append(_OpenTag(tag, self._api.output))
 
     def tagModule(self, name: str) -> None:

@@ -20,8 +20,8 @@ class tag_form(spyceTagPlus):
 
     A form that stands once shows after its handlers what was typed (recorded case handler-value-kept). One that may
     stand several times (in a loop, lambda, include, or tag of a collection) does so only if a handler complained: once
-    they have done their work another thing may stand in its place. For the same reason an f:hidden in it that has
-    another value than was sent says that it is another form; so that field stands before the others.
+    they have done their work another thing may stand in its place. For the same reason an f:hidden of a form in a loop
+    that has another value than was sent says that it is another form; so that field stands before the others.
     """
 
     name = 'form'
@@ -53,7 +53,7 @@ class tag_form(spyceTagPlus):
 
     def see_hidden(self, name: str, value: str) -> None:
         """A hidden field of the form has this value, whatever was sent."""
-        if self._may_repeat and self.was_sent and value not in (self.getModule('request').getpost(name) or ()):
+        if self._is_repeated and self.was_sent and value not in (self.getModule('request').getpost(name) or ()):
             self.was_sent, self.begins_anew = False, True
             self.invalid = frozenset()
 
@@ -70,22 +70,19 @@ class tag_form(spyceTagPlus):
             raise TagSyntaxError(f'method of <{self.getFullId()}> must be GET or POST; it is {method!r}')
         return method.upper()
 
-    @property
-    def _may_repeat(self) -> bool:
-        return self._is_repeated or bool(self._taglib._api.is_part)
-
     def _see_what_was_pressed(self) -> None:
         if self.getInnerHandlers():
             self.number = number_of_form(self)
         self._pressed = pressed_in(self, self.number)
         error = self._pressed.error if self._pressed else None
-        is_done = self._pressed is not None and error is None and self._may_repeat
+        may_repeat = self._is_repeated or self._taglib._api.is_part
+        is_done = self._pressed is not None and error is None and may_repeat
         self.begins_anew = is_done or is_other_form(self, self.number)
         self.was_sent = self._pressed is not None and not is_done
         if error is None:
             return
         self.invalid = elements(error)
-        if self._may_repeat:
+        if self._is_repeated:
             self.buffer = 1  # its hidden fields have a say, and the message stands before them
         else:
             self._show_error()

@@ -158,7 +158,8 @@ def test_a_count_that_is_none_is_refused_at_its_form(visitor: Client, count: str
     assert 'class="count"' not in answer.text
 
 
-def test_a_basket_holds_only_what_the_shop_has(visitor: Client) -> None:
+def test_a_basket_holds_only_what_the_shop_has(visitor: Client, caplog: pytest.LogCaptureFixture) -> None:
     answer = visitor.press(visitor.get('/shop.spy'), 'Add to basket', fill={'key': '"><script>'})
-    assert 'there is no such thing here' in answer.text
+    assert 'there is no such thing here' in caplog.text
     assert '<script>' not in answer.text
+    assert 'class="count"' not in answer.text

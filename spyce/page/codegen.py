@@ -266,7 +266,7 @@ class _Generator:
     def _open_tag(self, tag: TagOpen) -> None:
         out, at = self.out, tag.start
         handlers = f', {tag.handler_id!r}, {tuple(tag.inner_handlers)!r}, {tag.is_repeated}' \
-            if tag.handler_id or tag.inner_handlers else ''
+            if tag.handler_id or tag.inner_handlers or tag.traits.parts.handlers else ''
         out.glue(f'taglib.tagPush({tag.prefix!r}, {tag.name!r}, {tag.paired}{handlers})', at)
         self._block('try:', at)
         if tag.traits.catches:

@@ -53,6 +53,30 @@ class TestFormsThatStandSeveralTimes:
         assert answer.text.count('value="own"') == answer.text.count('CHECKED') == 3
 
 
+class TestFormsWhoseHiddenFieldsSayAnotherThing:
+    HIDDEN = FORM.replace('<f:form>', '<f:form><f:hidden name="at" value="=request.method()"/>')
+
+    def press(self, make, source, files):
+        client = make({'page.spy': BAD + source, **files})
+        return client.press(client.get('/page.spy'), 'Go', {'x': 'typed'}).text
+
+    @pytest.mark.parametrize('source', [
+        '[[ for n in range(1): { ]]' + HIDDEN + '[[ } ]]',
+        '[[.taglib from=cards.spi as=my]][[ for n in range(1): { ]]<my:card/>[[ } ]]'])
+    def test_are_other_forms_in_a_loop(self, make, source, caplog):
+        card = f'[[.tagcollection]][[.begin name=card singleton=True]]{self.HIDDEN}[[.end]]'
+        text = self.press(make, source, {'cards.spi': card})
+        assert 'typed' not in text and 'wrong' not in text and 'wrong' in caplog.text
+
+    @pytest.mark.parametrize('source', [
+        HIDDEN, '[[.taglib from=cards.spi as=my]]<my:card/>',
+        '[[.import name=include]][[ include.spyce("part.spi") ]]'])
+    def test_are_the_form_itself_elsewhere(self, make, source):
+        card = f'[[.tagcollection]][[.begin name=card singleton=True]]{self.HIDDEN}[[.end]]'
+        text = self.press(make, source, {'cards.spi': card, 'part.spi': BAD + self.HIDDEN})
+        assert 'typed' in text and 'wrong' in text
+
+
 class TestTwoFormsOfAPage:
     @pytest.mark.parametrize('handlers', [GOOD, BAD])
     def test_a_form_without_a_handler_shows_nothing_of_what_another_was_sent(self, make, handlers):
