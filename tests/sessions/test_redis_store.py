@@ -1,0 +1,729 @@
+"""RedisStore: two trips a request, leases that are fenced, outages, clusters; and the suite for session stores."""
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spyce.sessions import RedisStore, SessionLocked, SessionManager, StoreError
+from spyce.storesuite import StoreSuite
+from tests.redis_server import PrivateServer, any_server, own_keys, redis
+
+from .conftest import Clock, Site
+
+LEASE = 0.3
+
+WORKER = """
+import sys, time
+from spyce.sessions import RedisStore, SessionManager
+url, prefix, sessionid, what, lease = sys.argv[1:6]
+manager = SessionManager.for_store(RedisStore(url, prefix=prefix, lease=float(lease)))
+def request(lock='request'):
+    session = manager.request_session([('sessionid', sessionid)], secure=False)
+    session.view(lock=lock)
+    return session
+print('ready', flush=True)
+sys.stdin.readline()
+if what == 'hold':
+    session = request()
+    session['n'] = 'of the holder'
+    print('held', flush=True)
+    sys.stdin.readline()
+    try:
+        session.finish()
+        print('saved', flush=True)
+    except Exception as error:
+        print(type(error).__name__, error, flush=True)
+else:
+    for _ in range(40):
+        session = request(what)
+        if what == 'merge':
+            session.incr('n')
+        else:
+            session['n'] += 1
+        session.finish()
+"""
+
+
+@pytest.fixture(scope='module')
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server for all tests that leave it alone."""
+    with any_server(tmp_path_factory.mktemp('redis')) as url:
+        yield url
+
+
+@pytest.fixture(scope='module')
+def module_prefix(server_url: str) -> Iterator[str]:
+    """What all keys of these tests begin with."""
+    with own_keys(server_url) as prefix:
+        yield prefix
+
+
+@pytest.fixture
+def prefix(module_prefix: str) -> str:
+    return f'{module_prefix}{secrets.token_hex(4)}:'
+
+
+@pytest.fixture
+def make_store(server_url: str, prefix: str, clock: Clock) -> Iterator[Callable[..., RedisStore]]:
+    """Stores of several web servers, so to say, on the same sessions."""
+    stores: list[RedisStore] = []
+
+    def make(url: str = server_url, **options: Any) -> RedisStore:
+        stores.append(RedisStore(url, prefix=prefix, clock=clock, **options))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(make_store: Callable[..., RedisStore]) -> RedisStore:
+    return make_store()
+
+
+@pytest.fixture
+def client(server_url: str) -> Iterator[Any]:
+    client = redis.Redis.from_url(server_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[PrivateServer]:
+    server = PrivateServer(tmp_path, '--appendonly', 'yes', '--appendfsync', 'always')
+    yield server
+    server.kill()
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, '-c', WORKER, *map(str, arguments)], text=True,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert line_of(process) == 'ready'
+    tell(process)
+    return process
+
+
+def tell(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write('\n')
+    process.stdin.flush()
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+# The suite for stores
+
+
+class TestRedisStore(StoreSuite):
+    examples = 10
+
+    @pytest.fixture(autouse=True)
+    def _use(self, server_url: str, prefix: str) -> None:
+        self.url, self.prefix = server_url, prefix
+
+    def make_store(self, folder: Path) -> RedisStore:
+        return RedisStore(self.url, prefix=f'{self.prefix}{folder}:', clock=self.clock)
+
+    def damage(self, folder: Path, sessionid: str) -> None:
+        client = redis.Redis.from_url(self.url)
+        client.hset(key_of(client, f'{self.prefix}{folder}:', sessionid), 'v', b'\x80')
+        client.close()
+
+
+@pytest.fixture(scope='module')
+def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A cluster of one node: what would need two slots at once is refused there, too."""
+    server = PrivateServer(tmp_path_factory.mktemp('cluster'), '--cluster-enabled', 'yes', '--cluster-announce-ip',
+                           '127.0.0.1')
+    try:
+        client = server.client()
+        client.execute_command('CLUSTER', 'ADDSLOTS', *range(16384))
+        deadline = time.monotonic() + 20
+        while client.cluster('INFO')['cluster_state'] != 'ok':
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        client.close()
+        yield f'redis+cluster://127.0.0.1:{server.port}'
+    finally:
+        server.kill()
+
+
+class TestInACluster(StoreSuite):
+    examples = 5
+    increments = 10
+
+    @pytest.fixture(autouse=True)
+    def _use(self, cluster_url: str) -> None:
+        self.url, self.prefix = cluster_url, f'{secrets.token_hex(4)}:'
+
+    def make_store(self, folder: Path) -> RedisStore:
+        return RedisStore(self.url, prefix=f'{self.prefix}{folder}:', clock=self.clock)
+
+    def damage(self, folder: Path, sessionid: str) -> None:
+        client = redis.Redis.from_url(self.url.replace('+cluster', ''))
+        client.hset(key_of(client, f'{self.prefix}{folder}:', sessionid), 'v', b'\x80')
+        client.close()
+
+
+def key_of(client: Any, prefix: str, sessionid: str) -> bytes:
+    return next(key for key in client.scan_iter(match='*' + sessionid) if key.startswith(prefix.encode()))
+
+
+# Trips
+
+
+def commands_of(client: Any, work: Callable[[], object]) -> list[str]:
+    """The commands that clients sent meanwhile, without those of scripts."""
+    sent: list[str] = []
+    marker = secrets.token_hex(8)
+    with client.client() as asking, client.monitor() as monitor:
+        asking.ping()  # connected before anything is counted
+        while 'PING' not in monitor.next_command()['command'].upper():
+            pass
+        work()
+        asking.echo(marker)
+        while marker not in (command := monitor.next_command())['command']:
+            if command['client_type'] != 'lua':
+                sent.append(command['command'].split()[0].upper())
+    return sent
+
+
+@pytest.mark.parametrize(('lock', 'change', 'trips'), [
+    ('request', True, 2), ('request', False, 2), ('merge', True, 2), ('merge', False, 1), ('readonly', False, 1)])
+def test_a_request_takes_two_trips_and_one_if_it_neither_locks_nor_writes(
+        store: RedisStore, client: Any, clock: Clock, lock: str, change: bool, trips: int) -> None:
+    site = Site(store, clock)
+    sessionid = site.visit(n=1, m=2)
+
+    def request() -> None:
+        session = site.request(sessionid, lock=lock)
+        assert session['m'] == 2
+        if change:
+            session['n'] = 2
+        session.finish()
+
+    request()
+    assert len(commands_of(client, request)) == trips
+
+
+def test_incr_in_mode_merge_takes_one_trip_beside_the_load(store: RedisStore, client: Any, clock: Clock) -> None:
+    site = Site(store, clock)
+    sessionid = site.visit(n=1)
+
+    def request() -> None:
+        session = site.request(sessionid, lock='merge')
+        session.incr('n')
+        session.finish()
+
+    request()
+    assert commands_of(client, request) == ['HMGET', 'EVALSHA']
+    assert site.stored(sessionid) == {'n': 3}
+
+
+def test_many_puts_in_mode_merge_need_no_lock_while_nobody_else_is_there(store: RedisStore, client: Any,
+                                                                         clock: Clock) -> None:
+    site = Site(store, clock)
+    sessionid = site.visit(n=1)
+
+    def request() -> None:
+        session = site.request(sessionid, lock='merge')
+        session.incr('n')
+        session.flash('added')
+        session['m'] = 1
+        session.finish()
+
+    request()
+    assert len(commands_of(client, request)) == 4
+
+
+def test_an_unknown_id_costs_one_trip_and_leaves_nothing(store: RedisStore, client: Any, clock: Clock,
+                                                         prefix: str) -> None:
+    site = Site(store, clock)
+    site.stored('B' * 43)
+    assert len(commands_of(client, lambda: site.request('A' * 43).get('n'))) == 1
+    assert not list(client.scan_iter(match=f'{prefix}*'))
+
+
+# Several at once
+
+
+@pytest.mark.parametrize('lock', ['request', 'merge'])
+def test_processes_lose_no_update(store: RedisStore, server_url: str, prefix: str, lock: str, clock: Clock) -> None:
+    site = Site(store, time.time)  # type: ignore[arg-type]
+    sessionid = site.visit(n=0)
+    workers = [start(server_url, prefix, sessionid, lock, 30) for _ in range(3)]
+    for worker in workers:
+        worker.communicate()
+        assert worker.returncode == 0
+    assert site.stored(sessionid) == {'n': 120}
+
+
+def test_merging_respects_who_has_the_session_for_himself(make_store: Callable[..., RedisStore], clock: Clock) -> None:
+    here, there = Site(make_store(), clock), Site(make_store(), clock)
+    sessionid = here.visit(n=1)
+    merging = there.request(sessionid, lock='merge')
+    merging['merged'] = True
+    holder = here.request(sessionid)
+    holder['n'] = 2
+    thread = threading.Thread(target=merging.finish)
+    thread.start()
+    thread.join(0.1)
+    assert thread.is_alive()
+    holder.finish()
+    thread.join(10)
+    assert here.stored(sessionid) == {'n': 2, 'merged': True}
+
+
+def test_who_waits_is_woken_long_before_he_would_look_again(make_store: Callable[..., RedisStore],
+                                                            clock: Clock) -> None:
+    here, there = Site(make_store(), clock), Site(make_store(), clock)
+    sessionid = here.visit(n=1)
+    for _ in range(3):
+        holder = here.request(sessionid)
+        assert holder['n'] == 1
+        waited: list[float] = []
+
+        def wait(waited: list[float] = waited) -> None:
+            assert there.visit(sessionid, m=1) == sessionid
+            waited.append(time.monotonic())
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.1)
+        freed = time.monotonic()
+        holder.finish()
+        thread.join(10)
+        assert waited[0] - freed < 1
+
+
+def test_who_waits_in_vain_is_told(make_store: Callable[..., RedisStore], clock: Clock) -> None:
+    here = Site(make_store(), clock)
+    there = Site(make_store(), clock, session_lock_timeout=0.05)
+    sessionid = here.visit(n=1)
+    holder = here.request(sessionid)
+    assert holder['n'] == 1
+    with pytest.raises(SessionLocked, match='for 0.05 seconds .*another process'):
+        there.visit(sessionid, n=2)
+    with pytest.raises(SessionLocked, match='session_lock_waiters'):
+        there.store.fetch_locked(sessionid, lambda pointer: True, 1, 0)
+    holder.finish()
+    assert there.visit(sessionid, n=3) == sessionid
+
+
+def test_an_answer_may_take_less_time_than_the_wait_for_a_lock(make_store: Callable[..., RedisStore],
+                                                               clock: Clock) -> None:
+    here, there = Site(make_store(), clock), Site(make_store(timeout=0.5), clock)
+    sessionid = here.visit(n=1)
+    holder = here.request(sessionid)
+    assert holder['n'] == 1
+    thread = threading.Timer(0.8, holder.finish)
+    thread.start()
+    assert there.visit(sessionid, n=2) == sessionid
+    thread.join()
+
+
+def test_everything_that_is_stored_ends_by_itself(make_store: Callable[..., RedisStore], client: Any, prefix: str,
+                                                  clock: Clock) -> None:
+    here, there = (Site(make_store(), clock, session_index='user', session_lock_timeout=0.3) for _ in range(2))
+    here.store.check()
+    sessionid = here.visit(user='ada')
+    renewing = here.request(sessionid)
+    renewing.regenerate()
+    with pytest.raises(SessionLocked):
+        there.visit(sessionid, n=1)
+    renewing.finish()
+    keys = set(client.scan_iter(match=f'{prefix}*'))
+    assert len(keys) == 5  # the session, its old id, the list of those who waited, the index of a user, the salt
+    assert [key for key in keys if client.pttl(key) < 0] == [f'{prefix}salt'.encode()]
+
+
+# Leases
+
+
+def test_a_holder_that_is_killed_leaves_the_session_free_after_its_lease(store: RedisStore, server_url: str,
+                                                                         prefix: str) -> None:
+    site = Site(store, time.time)  # type: ignore[arg-type]
+    sessionid = site.visit(n=1)
+    holder = start(server_url, prefix, sessionid, 'hold', 1)
+    assert line_of(holder) == 'held'
+    end(holder)
+    begun = time.monotonic()
+    site.visit(sessionid, m=2)
+    assert time.monotonic() - begun < 5
+    assert site.stored(sessionid) == {'n': 1, 'm': 2}
+
+
+def test_a_holder_that_was_stopped_cannot_overwrite_what_came_after_its_lease(store: RedisStore, server_url: str,
+                                                                             prefix: str) -> None:
+    site = Site(store, time.time)  # type: ignore[arg-type]
+    sessionid = site.visit(n=1)
+    holder = start(server_url, prefix, sessionid, 'hold', LEASE)
+    assert line_of(holder) == 'held'
+    holder.send_signal(signal.SIGSTOP)
+    site.visit(sessionid, n='of the next one')
+    holder.send_signal(signal.SIGCONT)
+    tell(holder)
+    assert line_of(holder).startswith('StoreError another request has taken the session, since its lease was lost '
+                                      'while the page ran (lease=0.3 seconds)')
+    assert site.stored(sessionid) == {'n': 'of the next one'}
+    end(holder)
+
+
+def test_a_slow_holder_goes_on_to_be_the_holder_if_nobody_wanted_the_session(make_store: Callable[..., RedisStore],
+                                                                            clock: Clock) -> None:
+    site = Site(make_store(lease=LEASE), clock)
+    sessionid = site.visit(n=1)
+    session = site.request(sessionid)
+    session['n'] = 2
+    time.sleep(LEASE + 0.1)
+    session.finish()
+    assert site.stored(sessionid) == {'n': 2}
+
+
+@pytest.mark.parametrize('lock', ['request', 'merge'])
+def test_a_slow_holder_is_refused_also_if_the_next_one_has_finished(make_store: Callable[..., RedisStore],
+                                                                    clock: Clock, lock: str) -> None:
+    here, there = Site(make_store(lease=LEASE), clock), Site(make_store(), clock)
+    sessionid = here.visit(n=1)
+    slow = here.request(sessionid)
+    slow['n'] = 2
+    time.sleep(LEASE + 0.1)
+    session = there.request(sessionid, lock=lock)
+    session['m'] = 3
+    session.finish()
+    with pytest.raises(StoreError, match='lease was lost'):
+        slow.finish()
+    assert here.stored(sessionid) == {'n': 1, 'm': 3}
+    assert here.visit(sessionid, n=4) == sessionid
+
+
+def test_giving_back_a_lease_that_was_lost_does_not_free_the_next_holder(make_store: Callable[..., RedisStore],
+                                                                        clock: Clock) -> None:
+    here, there = Site(make_store(lease=LEASE), clock), Site(make_store(), clock)
+    sessionid = here.visit(n=1)
+    slow = here.request(sessionid)
+    assert slow['n'] == 1
+    time.sleep(LEASE + 0.1)
+    holder = there.request(sessionid)
+    assert holder['n'] == 1
+    slow.finish()
+    third = Site(make_store(), clock, session_lock_timeout=0.05)
+    with pytest.raises(SessionLocked):
+        third.visit(sessionid, n=3)
+    holder.finish()
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork here')
+@pytest.mark.filterwarnings('ignore::DeprecationWarning')  # fork with threads, from Python 3.12
+def test_a_forked_child_has_its_own_connections_and_gives_back_no_lease(store: RedisStore, clock: Clock,
+                                                                        make_store: Callable[..., RedisStore]) -> None:
+    site = Site(store, clock)
+    mine, other = site.visit(n=0), site.visit(n=0)
+    held = site.request(mine)
+    assert held['n'] == 0
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            held.abandon()
+            for _ in range(30):
+                session = site.request(other)
+                session['n'] += 1
+                session.finish()
+            status = 0
+        finally:
+            os._exit(status)
+    for _ in range(30):
+        session = site.request(other)
+        session['n'] += 1
+        session.finish()
+    assert os.waitpid(child, 0)[1] == 0
+    assert site.stored(other) == {'n': 60}
+    with pytest.raises(SessionLocked):
+        Site(make_store(), clock, session_lock_timeout=0.05).visit(mine, n=1)
+    held.finish()
+
+
+# New ids, users, expiry
+
+
+def test_a_new_id_keeps_the_beginning_by_which_a_cluster_places_it_and_no_more(store: RedisStore,
+                                                                              clock: Clock) -> None:
+    site = Site(store, clock)
+    old = site.visit(n=1)
+    session = site.request(old)
+    session.regenerate()
+    session.finish()
+    assert session.sessionid[:3] == old[:3]
+    assert len(session.sessionid) == 43
+    assert len(os.path.commonprefix([session.sessionid[3:], old[3:]])) < 10
+
+
+def test_requests_in_flight_follow_ids_that_were_replaced_twice(make_store: Callable[..., RedisStore],
+                                                               clock: Clock) -> None:
+    site = Site(make_store(), clock)
+    sessionid = first = site.visit(n=1)
+    late, arrived = site.request(first, lock='merge'), clock()
+    assert late['n'] == 1
+    for _ in range(2):
+        clock.advance(1)
+        session = site.request(sessionid)
+        session.regenerate()
+        session.finish()
+        sessionid = session.sessionid
+    late['late'] = True
+    late.finish()
+    exact = site.request(first, arrived=arrived)
+    exact['exact'] = True
+    exact.finish()
+    assert site.stored(sessionid) == {'n': 1, 'late': True, 'exact': True}
+    assert site.stored(first) == {}
+
+
+def test_a_user_is_found_by_the_current_ids_of_his_sessions(store: RedisStore, clock: Clock) -> None:
+    site = Site(store, clock, session_index='user')
+    one, two = site.visit(user='ada'), site.visit(n=1)
+    site.visit(two, user='ada')
+    session = site.request(one)
+    session.regenerate()
+    session.finish()
+    clock.advance(50_000)
+    site.visit(two, m=1)
+    assert {info.id for info in site.manager.find('ada')} == {session.sessionid, two}
+    site.visit(two, user='eve')
+    assert {info.id for info in site.manager.find('ada')} == {session.sessionid}
+    assert site.manager.end_all('ada') == 1
+    assert site.manager.find('ada') == []
+
+
+def test_the_index_of_a_user_lasts_as_long_as_his_sessions(store: RedisStore, client: Any, prefix: str,
+                                                          clock: Clock) -> None:
+    site = Site(store, clock, session_index='user', session_expire=1000.0)
+    sessionid = site.visit(user='ada')
+    index, = client.scan_iter(match=f'{prefix}user:*')
+    client.pexpire(index, 1_000)
+    clock.advance(500)
+    site.stored(sessionid)
+    session = site.request(sessionid)
+    assert session['user'] == 'ada'
+    session.finish()
+    assert client.pttl(index) > 1_000_000
+
+
+def test_the_server_keeps_a_session_for_its_idle_time_and_a_minute(store: RedisStore, client: Any, prefix: str,
+                                                                  clock: Clock) -> None:
+    site = Site(store, clock, session_expire=1000.0)
+    sessionid = site.visit(n=1)
+    key = key_of(client, prefix, sessionid)
+    assert 1_050_000 < client.pttl(key) <= 1_060_000
+    client.pexpire(key, 5_000)
+    site.visit(sessionid, n=2)
+    assert client.pttl(key) <= 5_000
+    clock.advance(500)
+    site.visit(sessionid, n=3)
+    assert 1_050_000 < client.pttl(key) <= 1_060_000
+
+
+def test_no_process_is_asked_to_clean(store: RedisStore, clock: Clock) -> None:
+    site = Site(store, clock)
+    site.visit(n=1)
+    clock.advance(100_000)
+    site.visit(n=1)
+    assert not [thread for thread in threading.enumerate() if thread.name == 'spyce-session-cleaner']
+
+
+# Outages
+
+
+def test_a_server_that_goes_away_is_an_error_at_once_and_comes_back_without_a_restart(private: PrivateServer) -> None:
+    site = Site(RedisStore(private.url), time.time)  # type: ignore[arg-type]
+    sessionid = site.visit(n=1)
+    session = site.request(sessionid)
+    session['n'] = 2
+    private.kill()
+    for request in (session.finish, lambda: site.stored(sessionid), lambda: site.visit(n=3)):
+        begun = time.monotonic()
+        with pytest.raises(StoreError, match=rf'^redis://127.0.0.1:{private.port}/0: the sessions cannot be reached'):
+            request()
+        assert time.monotonic() - begun < 2
+    private.start()
+    assert site.stored(sessionid) == {'n': 1}
+    assert site.request(sessionid, lock='merge')['n'] == 1
+    site.store.close()
+
+
+def test_a_restart_between_requests_goes_unnoticed(private: PrivateServer) -> None:
+    site = Site(RedisStore(private.url, lease=LEASE), time.time)  # type: ignore[arg-type]
+    sessionid = site.visit(n=1)
+    private.kill()
+    private.start()
+    assert site.visit(sessionid, m=2) == sessionid
+    private.client().script_flush()
+    assert site.visit(sessionid, k=3) == sessionid
+    assert site.stored(sessionid) == {'n': 1, 'm': 2, 'k': 3}
+    site.store.close()
+
+
+def test_a_connection_that_the_server_has_closed_goes_unnoticed(store: RedisStore, client: Any, clock: Clock) -> None:
+    site = Site(store, clock)
+    sessionid = site.visit(n=1)
+    for lock in ('request', 'merge', 'readonly'):
+        for connection in client.client_list(_type='normal'):
+            if connection['id'] != str(client.client_id()):
+                client.client_kill_filter(_id=connection['id'])
+        session = site.request(sessionid, lock=lock)
+        assert session['n'] == 1
+        session.finish()
+
+
+def test_a_server_that_hangs_is_an_error_after_the_timeout(private: PrivateServer) -> None:
+    site = Site(RedisStore(private.url, timeout=0.3), time.time)  # type: ignore[arg-type]
+    sessionid = site.visit(n=1)
+    private.signal(signal.SIGSTOP)
+    begun = time.monotonic()
+    with pytest.raises(StoreError, match='Timeout'):
+        site.stored(sessionid)
+    assert time.monotonic() - begun < 2
+    private.signal(signal.SIGCONT)
+    assert site.stored(sessionid) == {'n': 1}
+    site.store.close()
+
+
+def test_a_lock_that_cannot_be_given_back_breaks_no_page(private: PrivateServer,
+                                                        caplog: pytest.LogCaptureFixture) -> None:
+    site = Site(RedisStore(private.url, lease=7), time.time)  # type: ignore[arg-type]
+    sessionid = site.visit(n=1)
+    session = site.request(sessionid)
+    assert session['n'] == 1
+    private.kill()
+    session.finish()
+    assert 'could not be given back, and ends in 7 seconds' in caplog.text
+    assert sessionid not in caplog.text
+
+
+# What an operator is told
+
+
+def test_check_says_what_is_wrong(private: PrivateServer, caplog: pytest.LogCaptureFixture) -> None:
+    store = RedisStore(private.url)
+    store.check()
+    assert not caplog.records
+    other = RedisStore(private.url)
+    other.check()
+    assert other.salt == store.salt
+    admin = private.client()
+    admin.config_set('maxmemory', '100mb')
+    admin.config_set('maxmemory-policy', 'volatile-lru')
+    with caplog.at_level(logging.WARNING):
+        store.check()
+    assert 'maxmemory-policy is volatile-lru' in caplog.text
+    admin.execute_command('ACL', 'SETUSER', 'web', 'on', '>pass', '~*', '+@all', '-info')
+    RedisStore(private.url.replace('//', '//web:pass@')).check()
+    private.kill()
+    with pytest.raises(StoreError, match='cannot be reached'):
+        store.check()
+
+
+def test_a_password_is_in_no_text(private: PrivateServer, caplog: pytest.LogCaptureFixture) -> None:
+    private.client().config_set('requirepass', 'right')
+    good = RedisStore(private.url.replace('//', '//:right@'))
+    good.check()
+    bad = RedisStore(private.url.replace('//', '//:s3cret@') + '?password=s3cret')
+    with pytest.raises(StoreError) as raised:
+        bad.check()
+    assert raised.value.__suppress_context__
+    texts = [repr(bad), str(raised.value), caplog.text]
+    for url in ('redis://:s3/cret@host/0', 'redis://:s3#cret@host/0', 'redis://:s3cret@host:port/0',
+                'http://:s3cret@host', 'redis+sentinel://:s3cret@host', 'redis+sentinel://:s3cret@host:x/service'):
+        with pytest.raises(ValueError, match='Redis server') as wrong:
+            RedisStore(url)
+        texts.append(str(wrong.value))
+    assert not [text for text in texts if 's3' in text or 'cret' in text]
+
+
+def test_urls(tmp_path: Path) -> None:
+    def connection_of(url: str) -> Any:
+        return RedisStore(url, connect_timeout=3, timeout=4)._server.client.connection_pool
+
+    tls = connection_of('rediss://ada:p%40ss@host:7000/2')
+    assert tls.connection_class is redis.SSLConnection
+    known = {name: tls.connection_kwargs[name] for name in ('host', 'port', 'db', 'username', 'password',
+                                                            'socket_connect_timeout', 'socket_timeout')}
+    assert known == {'host': 'host', 'port': 7000, 'db': 2, 'username': 'ada', 'password': 'p@ss',
+                     'socket_connect_timeout': 3, 'socket_timeout': 4}
+    assert connection_of(f'unix://{tmp_path}/redis.sock?db=1').connection_kwargs['path'] == f'{tmp_path}/redis.sock'
+    found = connection_of('redis+sentinel://ada:p%40ss@one,[::1]:7001/main/3')
+    assert found.service_name == 'main'
+    assert [(sentinel.connection_pool.connection_kwargs['host'], sentinel.connection_pool.connection_kwargs['port'])
+            for sentinel in found.sentinel_manager.sentinels] == [('one', 26379), ('::1', 7001)]
+    assert (found.connection_kwargs['db'], found.connection_kwargs['password']) == (3, 'p@ss')
+    assert repr(RedisStore('redis+cluster://ada:p%40ss@host:7000')) == "RedisStore('redis+cluster://host:7000')"
+
+
+def test_bad_arguments() -> None:
+    with pytest.raises(ValueError, match='either the url of the server or a client'):
+        RedisStore()
+    with pytest.raises(ValueError, match='braces'):
+        RedisStore('redis://host', prefix='{a}')
+    with pytest.raises(ValueError, match='more than 0'):
+        RedisStore('redis://host', lease=0)
+    with pytest.raises(ValueError, match='decode_responses'):
+        RedisStore(client=redis.Redis(decode_responses=True))
+
+
+def test_a_client_of_the_site_s_own(server_url: str, prefix: str, clock: Clock) -> None:
+    client = redis.Redis.from_url(server_url)
+    site = Site(RedisStore(client=client, prefix=prefix, clock=clock), clock)
+    assert site.stored(site.visit(n=1)) == {'n': 1}
+    assert repr(site.store) == "RedisStore('Redis')"
+    site.store.close()
+
+
+def test_a_primary_that_sentinels_name(private: PrivateServer, tmp_path: Path) -> None:
+    folder = tmp_path / 'sentinel'
+    folder.mkdir()
+    settings = folder / 'sentinel.conf'
+    settings.write_text(f'sentinel monitor main 127.0.0.1 {private.port} 1\n')
+    sentinel = PrivateServer(folder, str(settings), '--sentinel')
+    try:
+        store = RedisStore(f'redis+sentinel://127.0.0.1:{sentinel.port}/main')
+        site = Site(store, time.time)  # type: ignore[arg-type]
+        assert site.stored(site.visit(n=1)) == {'n': 1}
+        store.close()
+    finally:
+        sentinel.kill()
+
+
+def test_who_needs_no_redis_imports_none() -> None:
+    code = 'import sys, spyce.sessions, spyce.testing; print("redis" in sys.modules)'
+    assert subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout == 'False\n'
+
+
+def test_programs_may_use_the_store_without_a_server(store: RedisStore, clock: Clock) -> None:
+    store.save('one', {'n': 1, '_expires': 60})
+    store.save('login-' + 'ab' * 32, {'n': 2, '_expires': 60})
+    assert SessionManager.for_store(store).native is store
+    assert store.load('one', 5) == {'n': 1, '_expires': 60}
+    assert sorted(store.list()) == ['login-' + 'ab' * 32, 'one']
+    clock.advance(61)
+    assert store.is_expired('one')
