@@ -65,7 +65,6 @@ setup(
             'jinja2>=3.1',
             'mako>=1.3',
             'redis[hiredis]>=5.1',
-            'starsessions>=2',
         ],
         'lint': [
             'mypy>=1.10',

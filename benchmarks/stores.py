@@ -381,7 +381,7 @@ def _memory(size: Size, folder: Path) -> dict[str, Store]:
 def _tables(count: int, disk: dict[str, Store], memory: dict[str, Store], size: Size) -> Iterator[Table]:
     ids = {name: store.fill(count) for name, store in {**disk, **memory}.items()}
     for name, store in {**disk, **memory}.items():
-        _check(name, store, ids[name][0])
+        check_same(name, store, ids[name][0])
     against = [Goal(DBM, DISK_FLOOR, 0.7), *(Goal(DBM, peer, 8) for peer in ON_DISK)]
     yield _table('change', 'Session changed, on disk', count, disk, ids, DISK_FLOOR, size, against)
     readers = {**disk, f'{DBM}, readonly': Spyce(disk[DBM].store, session_lock='readonly')}  # type: ignore[attr-defined]
@@ -394,18 +394,18 @@ def _tables(count: int, disk: dict[str, Store], memory: dict[str, Store], size: 
 
 def _table(what: str, title: str, count: int, stores: Mapping[str, Store], ids: Mapping[str, list[str]], floor: str,
            size: Size, goals: list[Goal] | None = None) -> Table:
-    works = {name: _over(getattr(store, what), ids[name]) for name, store in stores.items()}
+    works = {name: over(getattr(store, what), ids[name]) for name, store in stores.items()}
     place = 'disk' if floor == DISK_FLOOR else 'memory'
     return contest(f'session-{what}-{place}-{count}', f'{title}, {count:,} stored', works, floor, size, goals or [])
 
 
-def _over(request: Callable[[str], None], ids: list[str]) -> Work:
+def over(request: Callable[[str], None], ids: list[str]) -> Work:
     """Requests of one visitor after the other, at random but each as often."""
     following = itertools.cycle(random.Random(1).sample(ids, len(ids))).__next__
     return lambda: request(following())
 
 
-def _check(name: str, store: Store, sessionid: str) -> None:
+def check_same(name: str, store: Store, sessionid: str) -> None:
     """The same work: after two requests that change the session, and one that reads it, all of it is there."""
     before = store.items(sessionid)['visits']
     store.change(sessionid)

@@ -51,6 +51,13 @@ def test_each_table_can_be_measured(name: str, count: int) -> None:
         assert all(goal.row for goal in table.goals)
 
 
+def test_stores_in_redis_do_the_same_work() -> None:
+    tables = run('redisstores')
+    if not tables:
+        pytest.skip('redis-server or the package redis is not installed')
+    assert [table.row('Spyce RedisStore') is not None for table in tables] == [True, True]
+
+
 def test_over_http_the_servers_that_are_installed_are_asked() -> None:
     (table,) = run('http')
     assert 'Spyce, waitress' in [row.name for row in table.rows]
