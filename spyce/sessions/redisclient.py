@@ -1,7 +1,6 @@
 """The way to a Redis server: what the URL says, connections that break and come back, errors as StoreError."""
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -21,6 +20,8 @@ except ImportError as error:
 
 SCAN_COUNT = 500
 SENTINEL_PORT = 26379
+ANY_NUMBER = 2 ** 31
+"""Of connections: there is one for each thread that asks or waits, and nobody may wait for another one's."""
 ERRORS = (redis.RedisError, RedisClusterException)
 LOST = (redis.ConnectionError, ReadOnlyError)
 """The server is gone or restarted, or not the primary any more: a new connection may find another one."""
@@ -40,7 +41,6 @@ class RedisServer:
         self._client: Any = None
         self._pool: Any = None  # of a client that is no cluster's
         self._idle: list[Any] = []
-        self._pid = os.getpid()
 
     def __str__(self) -> str:
         return self._name
@@ -138,8 +138,6 @@ class RedisServer:
         return reply
 
     def _take_idle(self) -> Any:
-        if self._pid != os.getpid():
-            self._idle, self._pid = [], os.getpid()
         try:
             return self._idle.pop()
         except IndexError:
@@ -151,8 +149,9 @@ class RedisServer:
             self._pool.release(connection)
 
     def forget_after_fork(self) -> None:
-        """A thread of the parent may have been connecting."""
+        """The connections are the parent's, and a thread of it may have been connecting."""
         self._connecting = threading.Lock()
+        self._idle = []
 
 
 def server_at(url: str, connect_timeout: float, timeout: float) -> RedisServer:
@@ -162,7 +161,7 @@ def server_at(url: str, connect_timeout: float, timeout: float) -> RedisServer:
         raise ValueError("the URL of the Redis server has an '@' behind a '/', '?' or '#': in a user name or password "
                          "write '/' as %2F, '?' as %3F, '#' as %23, '@' as %40")
     options = {'socket_connect_timeout': connect_timeout, 'socket_timeout': timeout, 'retry': Retry(NoBackoff(), 0),
-               'protocol': 2}
+               'protocol': 2, 'max_connections': ANY_NUMBER}
     name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     try:
         connect = _connector(url, options)
@@ -178,7 +177,7 @@ def _connector(url: str, options: dict[str, Any]) -> Callable[[], Any]:
     if scheme == 'redis+cluster':
         node = 'redis' + url[len(scheme):]
         redis.connection.parse_url(node)
-        return lambda: redis.RedisCluster.from_url(node, **options)
+        return lambda: redis.RedisCluster.from_url(node, **{**options, 'retry': Retry(NoBackoff(), 1)})
     client = _primary(url, options) if scheme == 'redis+sentinel' else redis.Redis.from_url(url, **options)
     return lambda: client
 

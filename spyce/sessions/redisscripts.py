@@ -92,10 +92,18 @@ if ARGV[3] ~= '' then return {user} end
 return 1
 """
 
-SAVE_AND_RELEASE = _script(_FIND, _RELEASE, """
-if tonumber(expires) <= tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], 'v', ARGV[3], 'n', token)
-return 1
+SAVE_AND_RELEASE = _script(_NOW, """
+local expires, token, waits = unpack(redis.call('HMGET', KEYS[1], 'x', 't', 'w'))
+if not expires then return redis.call('HGET', KEYS[1], 'p') end
+if token ~= ARGV[1] then return -1 end
+local lives = tonumber(expires) > tonumber(ARGV[2])
+if lives then
+  redis.call('HSET', KEYS[1], 'l', 0, 'n', token, 'v', ARGV[3])
+else
+  redis.call('HSET', KEYS[1], 'l', 0)
+end
+""", _WAKE, """
+return lives and 1 or 0
 """)
 """ARGV: token, now, v. As WRITE_AND_RELEASE, in the usual case that nothing else changes, and faster."""
 

@@ -128,11 +128,11 @@ class RedisStore(DirectStore):
     def close(self) -> None:
         self._server.close()
 
-    def _key(self, sessionid: Key) -> str:
-        start = len(LOGIN_PREFIX) if str(sessionid).startswith(LOGIN_PREFIX) else 0
-        return f'{self._prefix}{{{str(sessionid)[start:start + TAG]}}}{sessionid}'
+    def _key(self, sessionid: str) -> str:
+        start = len(LOGIN_PREFIX) if sessionid.startswith(LOGIN_PREFIX) else 0
+        return f'{self._prefix}{{{sessionid[start:start + TAG]}}}{sessionid}'
 
-    def _keys(self, sessionid: Key) -> tuple[str, str]:
+    def _keys(self, sessionid: str) -> tuple[str, str]:
         """Of the session, and of the list of those who wait for it."""
         key = self._key(sessionid)
         return key, f'{key}:wake'
@@ -302,7 +302,7 @@ class RedisStore(DirectStore):
         version = secrets.token_hex(8)
         if user:
             self._index_ahead(key, now, slide, None, user)
-        reply = self._server.run(WRITE_IF_SAME, self._keys(key),
+        reply = self._server.run(WRITE_IF_SAME, self._keys(str(key)),
                                  _changes(entry.version, items, version, now, slide, user))
         if reply != 1 and not isinstance(reply, list):
             return b''

@@ -342,6 +342,23 @@ def test_an_answer_may_take_less_time_than_the_wait_for_a_lock(make_store: Calla
     thread.join()
 
 
+def test_however_many_threads_wait_there_is_a_connection_for_the_holders(make_store: Callable[..., RedisStore],
+                                                                        clock: Clock) -> None:
+    here, there = Site(make_store(), clock), Site(make_store(), clock)
+    ids = [here.visit(n=number) for number in range(120)]
+    holders = [here.request(sessionid) for sessionid in ids]
+    assert [holder['n'] for holder in holders] == list(range(120))
+    threads = [threading.Thread(target=there.visit, args=(sessionid,), kwargs={'m': 1}) for sessionid in ids]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    for holder in holders:
+        holder.finish()
+    for thread in threads:
+        thread.join(20)
+    assert [there.stored(sessionid) for sessionid in ids] == [{'n': number, 'm': 1} for number in range(120)]
+
+
 def test_everything_that_is_stored_ends_by_itself(make_store: Callable[..., RedisStore], client: Any, prefix: str,
                                                   clock: Clock) -> None:
     here, there = (Site(make_store(), clock, session_index='user', session_lock_timeout=0.3) for _ in range(2))
@@ -637,8 +654,12 @@ def test_check_says_what_is_wrong(private: PrivateServer, caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         store.check()
     assert 'maxmemory-policy is volatile-lru' in caplog.text
-    admin.execute_command('ACL', 'SETUSER', 'web', 'on', '>pass', '~*', '+@all', '-info')
-    RedisStore(private.url.replace('//', '//web:pass@')).check()
+    admin.execute_command('ACL', 'SETUSER', 'web', 'on', '>pass', '~spyce:*', '+@read', '+@write', '+@scripting',
+                          '+@connection', '+@blocking', '+time')
+    site = Site(RedisStore(private.url.replace('//', '//web:pass@')), time.time)  # type: ignore[arg-type]
+    site.store.check()
+    site.visit(site.visit(n=1), n=2)
+    assert len(site.store.list()) == 1
     private.kill()
     with pytest.raises(StoreError, match='cannot be reached'):
         store.check()
