@@ -65,25 +65,24 @@ class MemoryStore(DirectStore):
             entry = self._entries.get(key)
             if entry is None or entry.expires <= now:
                 return False
-            if items is not None:
-                entry = entry._replace(items=dict(items))
-            if slide is not None:
-                if slide[1] < entry.expires:
-                    heapq.heappush(self._deadlines, (slide[1], key))
-                entry = entry._replace(idle=slide[0], expires=slide[1])
-            self._keep(key, entry if user is None else entry._replace(user=user))
+            idle, expires = slide or (entry.idle, entry.expires)
+            if expires < entry.expires:
+                heapq.heappush(self._deadlines, (expires, key))
+            self._keep(key, Entry(entry.items if items is None else dict(items), entry.created, idle, expires,
+                                  entry.user if user is None else user))
             if renewal is not None:
                 self._renew(key, now, *renewal)
         return True
 
     def _keep(self, key: Key, entry: Entry) -> None:
-        self._forget_user(key)
+        before = self._entries.get(key)
         self._entries[key] = entry
-        if entry.user:
-            self._keys_of.setdefault(entry.user, set()).add(key)
+        if before is None or before.user != entry.user:
+            self._forget_user(key, before)
+            if entry.user:
+                self._keys_of.setdefault(entry.user, set()).add(key)
 
-    def _forget_user(self, key: Key) -> None:
-        entry = self._entries.get(key)
+    def _forget_user(self, key: Key, entry: Entry | None) -> None:
         if entry is not None and entry.user:
             keys = self._keys_of[entry.user]
             keys.discard(key)
@@ -106,10 +105,11 @@ class MemoryStore(DirectStore):
             return self._remove(key)
 
     def _remove(self, key: Key) -> bool:
-        self._forget_user(key)
+        entry = self._entries.pop(key, None)
+        self._forget_user(key, entry)
         for sessionid in self._ids.pop(key, {}):
             del self._pointers[sessionid]
-        return self._entries.pop(key, None) is not None
+        return entry is not None
 
     def delete_expired(self, limit: int = 1000, now: float | None = None) -> int:
         moment = self._clock() if now is None else now
