@@ -31,7 +31,7 @@ setup(
     extras_require={
         'cli': ['rich>=13'],          # tables of `spyce sessions` at a terminal
         'migrate': ['fissix>=24.4'],  # `spyce migrate`: Python 2 to 3; the kept fork of lib2to3, which Python dropped
-        'redis': ['redis[hiredis]>=5.1'],  # RedisStore: the client of Redis's own makers, released every few weeks
+        'redis': ['redis[hiredis]>=5.3'],  # RedisStore: the client of Redis's own makers, released every few weeks
         'template': ['jinja2>=3'],    # the module template: templates of Jinja2 in pages
         'sql': ['sqlalchemy>=2'],     # spyce.db: tables of a database by name
         'workers': ['gunicorn>=22'],  # `spyce serve --workers N`: several processes, restarted when one dies
@@ -49,7 +49,7 @@ setup(
             'pygments>=2.15',     # the lexer for pages
             'playwright>=1.40',   # the demonstration site in a real Chromium, if the machine has one
             'pytest>=8',
-            'redis[hiredis]>=5.1',  # RedisStore, if the machine has a redis-server or valkey-server
+            'redis[hiredis]>=5.3',  # RedisStore, if the machine has a redis-server or valkey-server
             'sqlalchemy>=2',      # spyce.db is tested on SQLite
         ],
         'bench': [  # `make bench`: whom this engine is measured against; one that is not there is left out
@@ -64,7 +64,7 @@ setup(
             'gunicorn>=22',
             'jinja2>=3.1',
             'mako>=1.3',
-            'redis[hiredis]>=5.1',
+            'redis[hiredis]>=5.3',
         ],
         'lint': [
             'mypy>=1.10',

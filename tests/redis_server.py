@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
+from spyce import sessions
+
 redis = pytest.importorskip('redis', reason='the package redis is not installed')
+RedisStore: Any = sessions.RedisStore  # a module that imports it from here is skipped without the package
 
 URL = 'SPYCE_TEST_REDIS_URL'
 LOCAL = 'redis://127.0.0.1:6379/15'

@@ -101,6 +101,7 @@ class RedisStore(DirectStore):
         else:
             if client.get_encoder().decode_responses:
                 raise ValueError('RedisStore: the client may not have decode_responses=True: sessions are bytes')
+            timeout = client.get_connection_kwargs().get('socket_timeout') or timeout
             self._server = RedisServer(lambda: client, type(client).__name__)
         self._prefix = prefix
         self._lease = lease
@@ -299,6 +300,8 @@ class RedisStore(DirectStore):
 
     def update_if_same(self, entry: Entry, key: Key, items: Items, *, now: float,
                        slide: tuple[float, float] | None = None, user: str | None = None) -> bytes:
+        if not entry.version:
+            return b''
         version = secrets.token_hex(8)
         if user:
             self._index_ahead(key, now, slide, None, user)

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from spyce.sessions import RedisStore
-from tests.redis_server import any_server, own_keys
+from tests.redis_server import RedisStore, any_server, own_keys
 
 from .conftest import Clock
 from .test_bad_use import *  # noqa: F403

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from spyce.sessions import RedisStore, SessionLocked, SessionManager, StoreError
+from spyce.sessions import SessionLocked, SessionManager, StoreError
 from spyce.storesuite import StoreSuite
-from tests.redis_server import PrivateServer, any_server, own_keys, redis
+from tests.redis_server import PrivateServer, RedisStore, any_server, own_keys, redis
 
 from .conftest import Clock, Site
 
@@ -713,11 +713,20 @@ def test_bad_arguments() -> None:
 
 
 def test_a_client_of_the_site_s_own(server_url: str, prefix: str, clock: Clock) -> None:
-    client = redis.Redis.from_url(server_url)
-    site = Site(RedisStore(client=client, prefix=prefix, clock=clock), clock)
-    assert site.stored(site.visit(n=1)) == {'n': 1}
+    client = redis.Redis.from_url(server_url, socket_timeout=0.5)
+    site, other = (Site(RedisStore(client=client, prefix=prefix, clock=clock), clock) for _ in range(2))
+    sessionid = site.visit(n=1)
+    holder = site.request(sessionid)
+    assert holder['n'] == 1
+    thread = threading.Timer(0.8, holder.finish)
+    thread.start()
+    assert other.visit(sessionid, n=2) == sessionid
+    thread.join()
     assert repr(site.store) == "RedisStore('Redis')"
     site.store.close()
+    assert site.stored(sessionid) == {'n': 2}
+    site.store.close()
+    other.store.close()
 
 
 def test_a_primary_that_sentinels_name(private: PrivateServer, tmp_path: Path) -> None:
