@@ -729,19 +729,48 @@ def test_a_client_of_the_site_s_own(server_url: str, prefix: str, clock: Clock) 
     other.store.close()
 
 
-def test_a_primary_that_sentinels_name(private: PrivateServer, tmp_path: Path) -> None:
-    folder = tmp_path / 'sentinel'
-    folder.mkdir()
-    settings = folder / 'sentinel.conf'
-    settings.write_text(f'sentinel monitor main 127.0.0.1 {private.port} 1\n')
-    sentinel = PrivateServer(folder, str(settings), '--sentinel')
+def test_a_replica_takes_the_place_of_a_primary_that_sentinels_watch(private: PrivateServer, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ('replica', 'sentinel')]
+    for folder in folders:
+        folder.mkdir()
+    settings = folders[1] / 'sentinel.conf'
+    settings.write_text(f'sentinel monitor main 127.0.0.1 {private.port} 1\n'
+                        'sentinel down-after-milliseconds main 300\nsentinel failover-timeout main 3000\n')
+    replica = PrivateServer(folders[0], '--replicaof', f'127.0.0.1 {private.port}')
+    sentinel = PrivateServer(folders[1], str(settings), '--sentinel')
     try:
-        store = RedisStore(f'redis+sentinel://127.0.0.1:{sentinel.port}/main')
-        site = Site(store, time.time)  # type: ignore[arg-type]
-        assert site.stored(site.visit(n=1)) == {'n': 1}
-        store.close()
+        site = Site(RedisStore(f'redis+sentinel://127.0.0.1:{sentinel.port}/main'), time.time)  # type: ignore[arg-type]
+        deadline = time.monotonic() + 30
+        watching = sentinel.client()
+        while not (watching.sentinel_slaves('main') and replica.client().info()['master_link_status'] == 'up'):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        sessionid = site.visit(n=1)
+        private.client().wait(1, 5000)
+        private.kill()
+        while True:
+            assert time.monotonic() < deadline
+            try:
+                site.visit(sessionid, m=2)
+                break
+            except StoreError:
+                time.sleep(0.05)
+        assert site.stored(sessionid) == {'n': 1, 'm': 2}
+        site.store.close()
     finally:
         sentinel.kill()
+        replica.kill()
+
+
+def test_a_primary_that_was_made_a_replica_is_left(private: PrivateServer) -> None:
+    site = Site(RedisStore(private.url), time.time)  # type: ignore[arg-type]
+    sessionid = site.visit(n=1)
+    private.client().replicaof('127.0.0.1', private.port)
+    with pytest.raises(StoreError, match='ReadOnlyError'):
+        site.visit(n=2)
+    private.client().replicaof('NO', 'ONE')
+    assert site.visit(sessionid, n=3) == sessionid
+    site.store.close()
 
 
 def test_who_needs_no_redis_imports_none() -> None:
