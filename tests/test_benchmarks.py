@@ -79,7 +79,7 @@ def test_a_store_that_loses_a_change_is_refused() -> None:
 
     store = Forgetful()
     with pytest.raises(AssertionError, match='Forgetful: the session is'):
-        stores._check('Forgetful', store, store.fill(1)[0])
+        stores.check_same('Forgetful', store, store.fill(1)[0])
 
 
 def test_a_goal_says_whether_it_is_reached() -> None:
