@@ -49,16 +49,16 @@ class RedisServer:
         """The answer of a script. Raises StoreError."""
         try:
             try:
-                return self._repeated('EVALSHA', script.sha, len(keys), *keys, *arguments)
+                return self._repeated(('EVALSHA', script.sha, len(keys), *keys, *arguments))
             except NoScriptError:  # the server has not seen it since it was started
-                return self._repeated('EVAL', script.text, len(keys), *keys, *arguments)
+                return self._repeated(('EVAL', script.text, len(keys), *keys, *arguments))
         except ERRORS as error:
             raise self._failure(error) from None
 
     def command(self, *command: Any) -> Any:
         """The answer to a command. Raises StoreError."""
         try:
-            return self._repeated(*command)
+            return self._repeated(command)
         except ERRORS as error:
             raise self._failure(error) from None
 
@@ -108,7 +108,7 @@ class RedisServer:
                     self._client = self._connect()
         return self._client
 
-    def _repeated(self, *command: Any) -> Any:
+    def _repeated(self, command: Sequence[Any]) -> Any:
         pool = self._pool
         if pool is None:
             client = self.client

@@ -158,6 +158,10 @@ class RedisStore(DirectStore):
                 pointer = pointer._replace(key=new_id)
         return pointer, reply
 
+    def _run(self, script: Script, arguments: Sequence[Any], sessionid: Key) -> tuple[Pointer, Any]:
+        """Where an id leads, and what a script says of the session there."""
+        return self._follow(sessionid, lambda current: self._server.run(script, self._keys(current), arguments))
+
     def _load(self, sessionid: str) -> Any:
         row = self._server.command('HMGET', self._key(sessionid), 'v', 'x', 'i', 'c', 'u', 'n', 'p')
         return row if row[0] is not None else row[6]
@@ -237,7 +241,7 @@ class RedisStore(DirectStore):
 
     def _give_back(self, sessionid: str, token: str) -> None:
         try:
-            self._follow(sessionid, lambda current: self._server.run(RELEASE, self._keys(current), (token,)))
+            self._run(RELEASE, (token,), sessionid)
         except StoreError as error:
             log.warning('the lock of a session could not be given back, and ends in %g seconds: %s', self._lease, error)
 
@@ -263,7 +267,10 @@ class RedisStore(DirectStore):
                            user: str | None = None) -> bool:
         assert isinstance(lock, Lease)
         try:
-            done = self._update(WRITE_AND_RELEASE, lock.token, key, items, now, slide, renewal, user)
+            if items is not None and slide is None and renewal is None and user is None:
+                done = self._was_done(self._run(SAVE_AND_RELEASE, (lock.token, now, _blob(items)), key)[1])
+            else:
+                done = self._update(WRITE_AND_RELEASE, lock.token, key, items, now, slide, renewal, user)
         except StoreError:
             lock.end()
             raise
@@ -275,10 +282,7 @@ class RedisStore(DirectStore):
 
     def _update(self, script: Script, token: str, key: Key, items: Items | None, now: float,
                 slide: tuple[float, float] | None, renewal: tuple[str, float] | None, user: str | None) -> bool:
-        if script is WRITE_AND_RELEASE and items is not None and slide is None and renewal is None and user is None:
-            script, arguments = SAVE_AND_RELEASE, [token, now, _blob(items)]
-        else:
-            arguments = _changes(token, items, token, now, slide, user)
+        arguments = _changes(token, items, token, now, slide, user)
         if renewal or user:
             self._index_ahead(key, now, slide, renewal, user)
 
@@ -291,11 +295,16 @@ class RedisStore(DirectStore):
                 *arguments, f'{new_id} {now!r} {until!r}', _milliseconds(until - now)))
 
         pointer, reply = self._follow(key, write)
+        done = self._was_done(reply)
+        self._index_after(pointer.key, now, slide, reply)
+        return done
+
+    def _was_done(self, reply: Any) -> bool:
+        """What WRITE_AND_RELEASE says. Raises StoreError if the lock is another one's."""
         if reply == -1:
             raise StoreError('another request has taken the session, since its lease was lost while the page ran '
                              f'(lease={self._lease:g} seconds); what the page put is not kept, nothing was '
                              'overwritten. If pages may take that long, give RedisStore a longer lease')
-        self._index_after(pointer.key, now, slide, reply)
         return bool(reply)
 
     def update_if_same(self, entry: Entry, key: Key, items: Items, *, now: float,
@@ -316,8 +325,7 @@ class RedisStore(DirectStore):
         return self._remove(key, '')
 
     def _remove(self, key: Key, expired_by: float | str) -> bool:
-        pointer, reply = self._follow(
-            key, lambda sessionid: self._server.run(REMOVE, self._keys(sessionid), (expired_by,)))
+        pointer, reply = self._run(REMOVE, (expired_by,), key)
         if not reply:
             return False
         if reply[0]:
