@@ -140,12 +140,12 @@ def _function(api: spyceWrapper, name: str, file: str) -> Callable[..., Any]:
 
 def _arguments(function: Callable[..., Any], api: spyceWrapper, fields: Fields,
                errors: CompoundHandlerError) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of a handler: `api`, then fields by the names of its parameters. What does not fit is added to
-    `errors`."""
+    """The arguments of a handler: `api`, whatever its first parameter is called, then fields by the names of the
+    others. What does not fit is added to `errors`."""
     positional: list[Any] = []
     named: dict[str, Any] = {}
     parameters = list(inspect.signature(function).parameters.values())
-    if parameters and _takes_api(parameters[0], fields):
+    if parameters and parameters[0].kind not in (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD):
         positional.append(moduleFinder(api))
         if parameters[0].kind is not Parameter.VAR_POSITIONAL:
             del parameters[0]
@@ -167,16 +167,6 @@ def _own_names(function: Callable[..., Any]) -> set[str]:
     """Names that a handler has for arguments of its own, with that of the page, `self`."""
     unbound = getattr(function, '__func__', function)
     return {*inspect.signature(function).parameters, *inspect.signature(unbound).parameters}
-
-
-def _takes_api(parameter: Parameter, fields: Fields) -> bool:
-    """Whether the first parameter of a handler is for `api`: always by that name; by another one as in 2.1, unless
-    there is a field of that name."""
-    if parameter.kind in (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD):
-        return False
-    if parameter.name == 'api' or parameter.kind is Parameter.VAR_POSITIONAL:
-        return True
-    return parameter.name not in fields.names()
 
 
 def _add_argument(name: str, default: Any, add: Callable[[str, Any], None], fields: Fields,

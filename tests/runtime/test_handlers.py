@@ -105,12 +105,16 @@ class TestWhichRun:
 
 class TestArguments:
     @pytest.mark.parametrize(('signature', 'result'), [
-        ('self, api, x', 'x'), ('self, page, x', 'x'), ('self, x', 'x'), ('self, api, *, x', 'x'),
+        ('self, api, x', 'x'), ('self, page, x', 'x'), ('self, api, *, x', 'x'),
         ('self, api, x, /', 'x'), ('self, api, x, y="d"', 'x + y'), ('self, api, **k', 'k["x"]'),
         ('self, *a, x', 'x')])
     def test_come_by_name(self, press, signature, result):
         expected = 'ad' if 'y' in signature else 'a'
         assert seen(press(page(f'def go({signature}): self.seen = {result}'), x='a')) == expected
+
+    def test_what_is_sent_never_takes_the_place_of_the_api(self, press):
+        body = 'def go(self, page, x): self.seen = type(page).__name__ + x'
+        assert seen(press(page(body), x='a', page='b', api='c')) == 'moduleFindera'
 
     def test_a_handler_may_take_none_at_all(self, press):
         assert seen(press(page('def go(self): self.seen = "ran"'))) == 'ran'
