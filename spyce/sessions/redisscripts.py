@@ -16,6 +16,14 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
+MARGIN = 60.0
+"""Seconds that the server keeps what has expired: clocks of machines differ, and `expires` is what counts."""
+
+
+def milliseconds(seconds: float) -> int:
+    """How long the server is to keep what ends after so many seconds."""
+    return max(int((seconds + MARGIN) * 1000), 1)
+
 
 class Script(NamedTuple):
     """Lua for the server, and the name by which it knows a script that it has seen."""

@@ -22,7 +22,6 @@ from spyce.sessions.native import DirectStore, Entry, Pointer, Releasable
 from spyce.sessions.redisclient import RedisServer, server_at
 from spyce.sessions.redisscripts import (
     CREATE,
-    INDEX,
     RELEASE,
     REMOVE,
     SAVE_AND_RELEASE,
@@ -31,7 +30,9 @@ from spyce.sessions.redisscripts import (
     WRITE_IF_SAME,
     Script,
     lock_script,
+    milliseconds,
 )
+from spyce.sessions.redisusers import RedisUsers
 from spyce.sessions.users import index_text
 from spyce.sessions.values import Codec, Items
 
@@ -39,8 +40,6 @@ log = logging.getLogger('spyce.session')
 
 TAG = 3
 """Characters of an id that choose the slot of a cluster: those that regenerate() leaves."""
-MARGIN = 60.0
-"""Seconds that the server keeps what has expired: clocks of machines differ, and `expires` is what counts."""
 LONGEST_PAUSE = 2.0
 """Seconds after which who waits for a lock looks himself, should nobody wake him."""
 SHORTEST_PAUSE = 0.01
@@ -103,6 +102,7 @@ class RedisStore(DirectStore):
                 raise ValueError('RedisStore: the client may not have decode_responses=True: sessions are bytes')
             timeout = client.get_connection_kwargs().get('socket_timeout') or timeout
             self._server = RedisServer(lambda: client, type(client).__name__)
+        self._users = RedisUsers(self._server, prefix)
         self._prefix = prefix
         self._lease = lease
         self._longest_pause = min(LONGEST_PAUSE, timeout / 2)
@@ -138,9 +138,6 @@ class RedisStore(DirectStore):
         key = self._key(sessionid)
         return key, f'{key}:wake'
 
-    def _user_key(self, user: str) -> str:
-        return f'{self._prefix}user:{user}'
-
     # Reading
 
     def _follow(self, sessionid: Key, ask: Callable[[str], Any],
@@ -167,8 +164,8 @@ class RedisStore(DirectStore):
         return row if row[0] is not None else row[6]
 
     def resolve(self, sessionid: str) -> Pointer | None:
-        found = self.fetch(sessionid)
-        return found[0] if found else None
+        pointer, row = self._follow(sessionid, self._load)
+        return pointer if row is not None else None
 
     def fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
         pointer, row = self._follow(sessionid, self._load)
@@ -187,8 +184,7 @@ class RedisStore(DirectStore):
             items = pickle.loads(row[0])
             if not isinstance(items, dict):
                 raise TypeError(f'a {type(items).__name__} in place of items')
-            return Entry(items, float(row[3]), float(row[2]), float(row[1]), row[4].decode() if row[4] else '',
-                         row[5] or b'')
+            return Entry(items, float(row[3]), float(row[2]), float(row[1]), _text(row[4]), row[5] or b'')
         except Exception as error:
             log.error('session %s: what is stored cannot be read and counts as lost: %s: %s',
                       fingerprint(str(sessionid), self.salt), type(error).__name__, error)
@@ -199,11 +195,10 @@ class RedisStore(DirectStore):
     def fetch_locked(self, sessionid: str, may_follow: Callable[[Pointer], bool], timeout: float, max_waiters: int,
                      label: str = '') -> tuple[Pointer, Entry, Releasable] | None:
         pointer, row, lease = self._lock(sessionid, may_follow, timeout, max_waiters, label)
-        try:
-            entry = self._entry(row, pointer.key)
-        finally:
-            if row is None:
-                lease.end()
+        if row is None:
+            lease.end()
+            return None
+        entry = self._entry(row, pointer.key)
         if entry is None:
             lease.release()
             return None
@@ -249,10 +244,9 @@ class RedisStore(DirectStore):
 
     def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
                user: str = '') -> Key:
-        lives = _milliseconds(expires - created)
+        lives = milliseconds(expires - created)
         value = _blob(items)
-        if user:
-            self._index(user, sessionid, idle, expires - created)
+        self._users.add(user, sessionid, idle, expires - created)
         if not self._server.run(CREATE, (self._key(sessionid),), (
                 lives, secrets.token_hex(8), 'v', value, 'c', created, 'i', idle, 'x', expires, 'u', user)):
             raise ValueError('there is a session of this id already')
@@ -292,7 +286,7 @@ class RedisStore(DirectStore):
                 return self._server.run(script, keys, arguments)
             new_id, until = renewal
             return self._server.run(script, (*keys, self._key(new_id)), (
-                *arguments, f'{new_id} {now!r} {until!r}', _milliseconds(until - now)))
+                *arguments, f'{new_id} {now!r} {until!r}', milliseconds(until - now)))
 
         pointer, reply = self._follow(key, write)
         done = self._was_done(reply)
@@ -328,36 +322,29 @@ class RedisStore(DirectStore):
         pointer, reply = self._run(REMOVE, (expired_by,), key)
         if not reply:
             return False
-        if reply[0]:
-            self._server.command('ZREM', self._user_key(reply[0].decode()), pointer.key)
+        self._users.discard(_text(reply[0]), str(pointer.key))
         return True
 
-    # The index of users: sorted sets of ids, by the time at which each is forgotten unless it is put in again. It is
-    # in another slot than the sessions. An id is there before its session has the user, and find() looks again.
-
-    def _index(self, user: str, sessionid: Key, idle: float, rest: float) -> None:
-        """rest: seconds until the session expires. Kept for longer, should it move just then."""
-        self._server.run(INDEX, (self._user_key(user),), (sessionid, _milliseconds(rest + idle)))
+    # The index of users
 
     def _index_ahead(self, key: Key, now: float, slide: tuple[float, float] | None,
                      renewal: tuple[str, float] | None, user: str | None) -> None:
         pointer, row = self._follow(key, self._load)
         if row is not None:
             idle, expires = slide or (float(row[2]), float(row[1]))
-            text = row[4].decode() if user is None else user
-            if text:
-                self._index(text, renewal[0] if renewal else pointer.key, idle, expires - now)
+            self._users.add(_text(row[4]) if user is None else user, renewal[0] if renewal else str(pointer.key), idle,
+                            expires - now)
 
     def _index_after(self, key: Key, now: float, slide: tuple[float, float] | None, reply: Any) -> None:
-        if slide and isinstance(reply, list) and reply[0]:
-            self._index(reply[0].decode(), key, slide[0], slide[1] - now)
+        if slide and isinstance(reply, list):
+            self._users.add(_text(reply[0]), str(key), slide[0], slide[1] - now)
 
     def find(self, key: str, value: str | int) -> builtins.list[str]:
         text = index_text(key, value)
         found: dict[str, None] = {}
-        for member in self._server.command('ZRANGE', self._user_key(text), 0, -1):
-            pointer, row = self._follow(member.decode(), self._load)
-            if row is not None and row[4] == text.encode():
+        for sessionid in self._users.ids(text):
+            pointer, row = self._follow(sessionid, self._load)
+            if row is not None and _text(row[4]) == text:
                 found[str(pointer.key)] = None
         return builtins.list(found)
 
@@ -403,7 +390,7 @@ class RedisStore(DirectStore):
 def _changes(token: str | bytes, items: Items | None, version: str, now: float, slide: tuple[float, float] | None,
              user: str | None) -> builtins.list[Any]:
     """What the scripts that write are given."""
-    arguments: list[Any] = [token, now, '' if slide is None else _milliseconds(slide[1] - now)]
+    arguments: list[Any] = [token, now, '' if slide is None else milliseconds(slide[1] - now)]
     if items is not None:
         arguments += 'n', version, 'v', _blob(items)
     if slide is not None:
@@ -413,9 +400,8 @@ def _changes(token: str | bytes, items: Items | None, version: str, now: float, 
     return arguments
 
 
-def _milliseconds(seconds: float) -> int:
-    """How long the server is to keep what ends after so many seconds."""
-    return max(int((seconds + MARGIN) * 1000), 1)
+def _text(field: bytes | None) -> str:
+    return field.decode() if field else ''
 
 
 def _blob(items: Items) -> bytes:
