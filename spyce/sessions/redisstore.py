@@ -248,7 +248,8 @@ class RedisStore(DirectStore):
         value = _blob(items)
         self._users.add(user, sessionid, idle, expires - created)
         if not self._server.run(CREATE, (self._key(sessionid),), (
-                lives, secrets.token_hex(8), 'v', value, 'c', created, 'i', idle, 'x', expires, 'u', user)):
+                lives, secrets.token_hex(8), 'v', value, 'c', created, 'i', idle, 'x', expires,
+                *(('u', user) if user else ()))):
             raise ValueError('there is a session of this id already')
         return sessionid
 

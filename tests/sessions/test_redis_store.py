@@ -517,15 +517,20 @@ def test_requests_in_flight_follow_ids_that_were_replaced_twice(make_store: Call
     assert site.stored(first) == {}
 
 
-def test_a_user_is_found_by_the_current_ids_of_his_sessions(store: RedisStore, clock: Clock) -> None:
+@pytest.mark.parametrize('lock', ['request', 'merge'])
+def test_a_user_is_found_by_the_current_ids_of_his_sessions(store: RedisStore, client: Any, prefix: str, clock: Clock,
+                                                            lock: str) -> None:
     site = Site(store, clock, session_index='user')
     one, two = site.visit(user='ada'), site.visit(n=1)
-    site.visit(two, user='ada')
-    session = site.request(one)
+    login = site.request(two, lock=lock)
+    login['user'] = 'ada'
+    login.finish()
+    assert {info.id for info in site.manager.find('ada')} == {one, two}
+    session = site.request(one, lock=lock)
     session.regenerate()
     session.finish()
-    clock.advance(50_000)
-    site.visit(two, m=1)
+    assert {info.id for info in site.manager.find('ada')} == {session.sessionid, two}
+    client.delete(key_of(client, prefix, one))  # the old id is remembered for a time, the session for longer
     assert {info.id for info in site.manager.find('ada')} == {session.sessionid, two}
     site.visit(two, user='eve')
     assert {info.id for info in site.manager.find('ada')} == {session.sessionid}
