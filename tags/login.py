@@ -11,6 +11,7 @@ from spyce.login.attempt import attempt, interrupted_fields
 from spyce.login.request import request_login
 from spyce.login.validators import is_validator_name
 from spyce.runtime.exceptions import spyceDone
+from spyce.runtime.handlers import block_handlers
 
 
 class _LoginTag(spyceTagPlus):
@@ -29,6 +30,8 @@ class _LoginTag(spyceTagPlus):
     @classmethod
     def prepare(cls, api: Any, attributes: dict[str, str | None]) -> None:
         attempt(api, attributes.get('validator'))
+        if request_login(api).was_attempted:
+            block_handlers(api.getRequest())  # who logs in presses that button; tokens change with it, too
 
     def render(self, tag: str, fields: list[tuple[str, str]]) -> None:
         """Write a form, or its fields, with the tag that an option names; it gets those of these attributes that it
@@ -73,7 +76,7 @@ class tag_login_required(_LoginTag):
     def prepare(cls, api: Any, attributes: dict[str, str | None]) -> None:
         super().prepare(api, attributes)
         if request_login(api).user() is None:
-            api.handlers_blocked = True
+            block_handlers(api.getRequest())
 
     def begin(self, validator: str | None = None) -> None:
         api = self._taglib._api

@@ -30,7 +30,11 @@ log = logging.getLogger('spyce.page')
 
 _BUTTON = re.compile(r'_submit(?P<id>[0-9a-f]{16})(?:_(?P<number>[0-9]{1,6}))?')
 _PRESSED = 'pressed'
+_BLOCKED = 'handlers blocked'
+_UNKNOWN = 'unknown button'
 _FORMS = 'forms'
+
+_NOT_CALLED_THROUGH = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 EXPIRED = 'This form is not valid any more. Please send it again.'
 
@@ -54,17 +58,20 @@ class Pressed:
 def run_handlers(api: spyceWrapper, handlers: Mapping[str, HandlerUse]) -> None:
     """Run the handlers of the button that this request has pressed, if it is one of the page's.
 
-    They run once in a request: not again in a second include of the page, nor after redirect.internal() to it.
-    A HandlerError is kept for the form that has the button, and what was done in the config's db is undone; all else
+    None run after block_handlers(). They run once in a request: not again in a second include of the page, nor after
+    redirect.internal() to it. A HandlerError is kept for the form that has the button, and what was done in the config's db is undone; all else
     that a handler raises passes.
     """
-    if _PRESSED in api.getRequest().state:
+    state = api.getRequest().state
+    if _PRESSED in state or _BLOCKED in state:
         return
     method = api.getModule('request').method()
     name, pressed = _pressed(api, handlers, method)
     if pressed is None:
+        if name:
+            state[_UNKNOWN] = True
         return
-    api.getRequest().state[_PRESSED] = pressed
+    state[_PRESSED] = pressed
     use = handlers[pressed.handler_id]
     try:
         if api.getServer().config.handler_tokens:
@@ -77,16 +84,23 @@ def run_handlers(api: spyceWrapper, handlers: Mapping[str, HandlerUse]) -> None:
             database.rollback()
 
 
+def block_handlers(request: Any) -> None:
+    """No handler runs in this request any more, whichever of its pages has the button."""
+    request.state[_BLOCKED] = True
+
+
 def _pressed(api: spyceWrapper, handlers: Mapping[str, HandlerUse], method: str) -> tuple[str, Pressed | None]:
-    """The field of the button that was pressed, and what it says."""
+    """The field of the button that was pressed, and what it says: None if the button is not one of these handlers'."""
     request = api.getModule('request')
     sent = request.post() if method == 'POST' else request.get() if method == 'GET' else {}
-    for name in sent:
-        match = _BUTTON.fullmatch(name)
-        use = handlers.get(match['id']) if match else None
-        if match and use and use.by_get in (None, method == 'GET'):  # None: the token tells
-            return name, Pressed(match['id'], int(match['number'] or 0))
-    return '', None
+    # Of a form whose method only the running page knows the token tells; without tokens it must be POST.
+    methods = (method == 'GET', None) if method == 'POST' or api.getServer().config.handler_tokens else (True,)
+    buttons = [match for match in map(_BUTTON.fullmatch, sent) if match]
+    for match in buttons:
+        use = handlers.get(match['id'])
+        if use and use.by_get in methods:
+            return match[0], Pressed(match['id'], int(match['number'] or 0))
+    return (buttons[0][0], None) if buttons else ('', None)
 
 
 def _fields(api: spyceWrapper, method: str) -> Fields:
@@ -133,6 +147,9 @@ def _function(api: spyceWrapper, name: str, file: str) -> Callable[..., Any]:
     if not callable(found):
         where = 'method of the page: define it in a class chunk' if owner == 'self' else 'function of that module'
         raise SpyceError(f'handler="{name}": there is no such {where}')
+    if any(is_kind(found) for is_kind in _NOT_CALLED_THROUGH):
+        raise SpyceError(f'handler="{name}": a handler is a plain function; an async function, or one with yield, '
+                         'would do nothing when it is called')
     return found  # type: ignore[no-any-return]
 
 
@@ -242,8 +259,12 @@ def show_error(tag: spyceTag, pressed: Pressed) -> None:
 
 
 def log_unshown(request: Any, file: str) -> None:
-    """Log what a handler said and no form of the page has shown."""
+    """Log what a handler said and no form of the page has shown, and a press that no page of the request knew."""
     pressed: Pressed | None = request.state.get(_PRESSED)
+    if pressed is None and request.state.pop(_UNKNOWN, False):
+        with outside_of_pages():
+            log.warning('%s: a button was pressed that no page has, so no handler has run: was the form open while '
+                        'the handlers of its buttons were changed?', file)
     if pressed is not None and pressed.error is not None and not pressed.is_told:
         pressed.is_told = True
         with outside_of_pages():

@@ -49,7 +49,6 @@ class spyceWrapper:
         self.output = output
         self.parent: Parent | None = None
         self._replaced: spyceWrapper | None = None  # the failed page in whose place this one runs
-        self.handlers_blocked = False  # a login is required, and this visitor has none
         self._server = server
         self._request = request
         self._inherited = inherited
@@ -204,8 +203,7 @@ class spyceWrapper:
 
     def run_handlers(self) -> None:
         """Run the active handlers of the button that was pressed, if any; a compiled page calls it first."""
-        if not self.handlers_blocked:
-            run_handlers(self, self.page.compiled.handlers)
+        run_handlers(self, self.page.compiled.handlers)
 
     @staticmethod
     def _run_part(part: spyceWrapper, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

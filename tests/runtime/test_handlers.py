@@ -85,6 +85,22 @@ class TestWhichRun:
         assert answer.status == 500
         assert 'MODULE.NAME' in answer.text
 
+    @pytest.mark.parametrize('code', [
+        'async def go(self, api, x): self.seen = x', 'def go(self, api, x): self.seen = x; yield',
+        'async def go(self, api, x): yield'])
+    def test_a_function_that_would_do_nothing_is_an_error_that_says_so(self, press, caplog, code):
+        press(page(code))
+        assert 'handler="self.go": a handler is a plain function' in caplog.text
+
+    def test_a_button_that_the_page_has_no_more_is_logged(self, make, tmp_path, caplog):
+        client = make({'page.spy': page('def go(self, api, x): self.seen = x')})
+        before = client.get('/page.spy')
+        (tmp_path / 'www0' / 'page.spy').write_text(
+            page('def went(self, api, x): self.seen = x', handler='self.went'))
+        with caplog.at_level(logging.WARNING, 'spyce.page'):
+            assert seen(client.press(before, 'Go')) == '-'
+        assert 'page.spy: a button was pressed that no page has' in caplog.text
+
     def test_a_handler_may_end_the_page_or_send_it_elsewhere(self, make):
         client = make({'page.spy': page('def go(self, api, x):\n  if x: api.redirect.internal(x)\n'
                                         '  api.response.write("end"); api.response.end()'),
@@ -304,6 +320,13 @@ class TestTokens:
 
     def test_a_page_with_a_token_is_not_cached(self, make):
         assert make({'page.spy': self.GO}).get('/page.spy').headers['Cache-Control'] == 'no-store'
+
+    def test_without_them_a_form_whose_method_is_not_written_down_is_sent_by_post(self, make):
+        source = self.GO.replace('<f:form', '<f:form method="=way"', 1)
+        client = make({'page.spy': f'[[\\way = "post"]]{source}'}, handler_tokens=False)
+        first = client.get('/page.spy')
+        assert seen(client.get('/page.spy', query={**self.fields(first), 'x': 'a'})) == '-'
+        assert seen(client.press(first, 'Go')) == 'd'
 
     def test_a_tag_of_a_site_has_one_too(self, make):
         library = '''

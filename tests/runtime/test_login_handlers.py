@@ -81,6 +81,15 @@ def test_the_page_that_comes_with_the_login_has_a_button_that_works(client):
     assert '_spy_login' not in client.cookies
 
 
+def test_the_button_may_stand_in_a_tag_of_a_collection(site, tmp_path):
+    client = site({**PAGES, 'out.spy': '[[.taglib from=bits.spi as=my]]<my:out />[[= request.login_id() ]]',
+                   'bits.spi': '[[.tagcollection]][[.begin name=out singleton=True]]<f:form><spy:logout /></f:form>'
+                               '[[.end]]'}, site_data=str(tmp_path / 'data'))
+    log_in(client)
+    press(client, '/out.spy', client.get('/out.spy').text, 'Logout')
+    assert client.get('/who.spy').text == '\n'
+
+
 def test_another_site_cannot_log_a_visitor_out(client):
     log_in(client)
     button = Form(client.get('/page.spy').text).buttons['Logout']
@@ -113,6 +122,33 @@ def test_a_handler_does_not_run_with_a_wrong_password(client):
     client.cookies.pop('_spy_login')
     press(client, '/page.spy', page, 'Save', note='x', _spy_login_user='ann', _spy_login_password='no')
     assert saved(client) == '[]'
+
+
+def test_a_handler_of_an_include_does_not_run_for_a_stranger_of_the_page_around_it(site, tmp_path):
+    client = site({**PAGES, 'part.spi': '<f:form><f:text name="note"/><f:submit value="Save" handler="acts.save"/>'
+                                        '</f:form>',
+                   'open.spy': '[[.import name=include]][[ include.spyce("part.spi") ]]',
+                   'closed.spy': '[[.import name=include]][[ include.spyce("part.spi") ]]'
+                                 '<spy:login_required validator="auth.check"/>'}, site_data=str(tmp_path / 'data'))
+    page = client.get('/open.spy').text
+    press(client, '/closed.spy', page, 'Save', note='mine')
+    assert saved(client) == '[]'
+    press(client, '/open.spy', page, 'Save', note='mine')
+    assert saved(client) == "[(None, 'mine')]"
+
+
+@pytest.mark.parametrize('password', ['pw', 'wrong'])
+def test_who_logs_in_with_the_form_of_a_button_presses_no_other_one(site, tmp_path, password):
+    client = site({**PAGES, 'both.spy': '<f:form><spy:login validator="auth.check"/><f:text name="note"/>'
+                                        '<f:submit value="Save" handler="acts.save"/></f:form>'},
+                  site_data=str(tmp_path / 'data'))
+    answer = press(client, '/both.spy', client.get('/both.spy').text, 'Save', note='milk', _spy_login_user='ann',
+                   _spy_login_password=password)
+    assert answer.status == 200
+    assert Form(answer.text).fields['note'] == 'milk'
+    assert saved(client) == '[]'
+    press(client, '/both.spy', answer.text, 'Save', _spy_login_user='')
+    assert saved(client) == ("[(7, 'milk')]" if password == 'pw' else "[(None, 'milk')]")
 
 
 def test_what_was_typed_before_the_login_ran_out_is_there_again_after_the_next_one(client):
