@@ -59,8 +59,8 @@ def run_handlers(api: spyceWrapper, handlers: Mapping[str, HandlerUse]) -> None:
     """Run the handlers of the button that this request has pressed, if it is one of the page's.
 
     None run after block_handlers(). They run once in a request: not again in a second include of the page, nor after
-    redirect.internal() to it. A HandlerError is kept for the form that has the button, and what was done in the config's db is undone; all else
-    that a handler raises passes.
+    redirect.internal() to it. A HandlerError is kept for the form that has the button, and what was done in the
+    config's db is undone; all else that a handler raises passes.
     """
     state = api.getRequest().state
     if _PRESSED in state or _BLOCKED in state:
