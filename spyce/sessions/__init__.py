@@ -32,13 +32,14 @@ if TYPE_CHECKING:
     from spyce.sessions.options import SessionOptions
     from spyce.sessions.redisstore import RedisStore
     from spyce.sessions.request import RequestSession
+    from spyce.sessions.sqlstore import SQLStore
     from spyce.sessions.store import CLEAN_INTERVAL, SessionStore
     from spyce.sessions.users import end_all, find
 
 __all__ = [
-    'CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'RedisStore', 'RequestSession', 'SessionChanged', 'SessionError',
-    'SessionInfo', 'SessionLocked', 'SessionManager', 'SessionNotFoundError', 'SessionOptions', 'SessionReadOnly',
-    'SessionStore', 'SessionTooLarge', 'SessionValueError', 'StoreError', 'end_all', 'find',
+    'CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'RedisStore', 'RequestSession', 'SQLStore', 'SessionChanged',
+    'SessionError', 'SessionInfo', 'SessionLocked', 'SessionManager', 'SessionNotFoundError', 'SessionOptions',
+    'SessionReadOnly', 'SessionStore', 'SessionTooLarge', 'SessionValueError', 'StoreError', 'end_all', 'find',
 ]
 
 _HOMES = {name: module for module, names in {
@@ -51,6 +52,7 @@ _HOMES = {name: module for module, names in {
     'options': ['SessionOptions'],
     'redisstore': ['RedisStore'],
     'request': ['RequestSession'],
+    'sqlstore': ['SQLStore'],
     'store': ['CLEAN_INTERVAL', 'SessionStore'],
     'users': ['end_all', 'find'],
 }.items() for name in names}

@@ -1,0 +1,257 @@
+"""The database server under SQLStore: connections that break and come back, errors as StoreError."""
+from __future__ import annotations
+
+import math
+import os
+import random
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from spyce.sessions import forkgate
+from spyce.sessions.errors import StoreError
+
+try:
+    import sqlalchemy
+    from sqlalchemy.engine import URL, Connection, CursorResult, Engine, make_url
+    from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+except ImportError as error:
+    raise ImportError("SQLStore needs the package SQLAlchemy: pip install 'spyce-session[sql]'") from error
+
+Result = TypeVar('Result')
+
+DRIVERS = {'postgresql': 'psycopg', 'mysql': 'pymysql', 'mariadb': 'pymysql'}
+"""What a URL without a driver means."""
+CONFLICTS = {'40001', '40P01', 1205, 1213}
+"""Codes of errors after which the same may succeed: somebody else was doing something at once."""
+LOST = {'25006', '57P01', '57P02', 1290, 1927}
+"""Codes of errors after which another connection may succeed: it was ended, or the server is not the primary now."""
+NO_TABLE = {'42P01', 1146}
+MOST_CONFLICTS = 10
+LONGEST_PAUSE = 0.05
+
+
+class AlreadyThere(StoreError):
+    """There is a row of this key."""
+
+
+class SQLServer:
+    """Statements to a database, each a transaction of its own. Used by many threads, each with a connection of its own.
+
+    A statement whose connection breaks is sent a second time over a new one: all that come here may be.
+    """
+
+    def __init__(self, engine: Engine, is_ours: bool, timeout: float, prepare: Callable[[Connection], None]) -> None:
+        """is_ours: whether connections are ours to keep, else the engine's pool has them; prepare: asked before
+        anything else, and again if the tables are gone."""
+        self._is_ours = is_ours
+        self._engine = engine if is_ours else engine.execution_options(isolation_level='AUTOCOMMIT')
+        self._timeout = timeout
+        self._prepare = prepare
+        self._is_prepared = False
+        self._idle: list[Connection] = []
+        self.is_sqlite = engine.dialect.name == 'sqlite'
+        self._name = _name_of(engine.url)
+        _servers.add(self)
+
+    def __str__(self) -> str:
+        return self._name
+
+    def prepare(self) -> None:
+        """Look whether the tables are there. Raises StoreError."""
+        self._is_prepared = False
+        self.run(lambda connection: None)
+
+    def rows(self, statement: str, values: Sequence[object] = ()) -> Sequence[Sequence[Any]]:
+        """The rows that a statement gives. Raises StoreError."""
+        return self.run(lambda connection: execute(connection, statement, values).fetchall())
+
+    def count(self, statement: str, values: Sequence[object] = ()) -> int:
+        """How many rows a statement has changed. Raises StoreError."""
+        return self.run(lambda connection: execute(connection, statement, values).rowcount)
+
+    def transaction(self, begin: str, work: Callable[[Connection], Result]) -> Result:
+        """Do `work` in one transaction: all of it or nothing. It may be called again. Raises StoreError."""
+        def in_transaction(connection: Connection) -> Result:
+            connection.exec_driver_sql(begin)
+            try:
+                result = work(connection)
+                connection.exec_driver_sql('COMMIT')
+            except BaseException:
+                if not connection.invalidated:
+                    with suppress(DBAPIError):
+                        connection.exec_driver_sql('ROLLBACK')
+                raise
+            return result
+
+        return self.run(in_transaction)
+
+    def run(self, work: Callable[[Connection], Result]) -> Result:
+        """Do `work` with a connection; again if the connection breaks, or others were in the way. Raises StoreError."""
+        begun, conflicts, was_lost = time.monotonic(), 0, False
+        while True:
+            try:
+                return self._with_connection(work)
+            except IntegrityError as error:
+                raise AlreadyThere(str(self._failure(error))) from None
+            except DBAPIError as error:
+                code = _code(error)
+                if code in CONFLICTS and conflicts < MOST_CONFLICTS:
+                    conflicts += 1
+                    time.sleep(random.uniform(0, LONGEST_PAUSE))
+                elif _is_lost(error) and not was_lost and time.monotonic() - begun < self._timeout / 2:
+                    was_lost = True
+                elif self._is_prepared and (code in NO_TABLE or 'no such table' in str(error.orig)):
+                    self._is_prepared = False
+                else:
+                    raise self._failure(error) from None
+            except SQLAlchemyError as error:
+                raise self._failure(error) from None
+
+    def _with_connection(self, work: Callable[[Connection], Result]) -> Result:
+        if not self.is_sqlite:
+            return self._lend(work)
+        with forkgate.inside:
+            return self._lend(work)
+
+    def _lend(self, work: Callable[[Connection], Result]) -> Result:
+        connection = self._take_idle() or self._engine.connect()
+        try:
+            if not self._is_prepared:
+                self._prepare(connection)
+                self._is_prepared = True
+            result = work(connection)
+        except BaseException as error:
+            if isinstance(error, DBAPIError) and _is_lost(error) and not connection.invalidated:
+                connection.invalidate()
+            if connection.invalidated:
+                self._drop_idle()  # they are as old, and probably broken, too
+            connection.close()
+            raise
+        if self._is_ours:
+            self._idle.append(connection)
+        else:
+            connection.close()
+        return result
+
+    def _take_idle(self) -> Connection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _drop_idle(self) -> None:
+        while (connection := self._take_idle()) is not None:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the connections that nobody is using."""
+        self._drop_idle()
+
+    def _failure(self, error: SQLAlchemyError) -> StoreError:
+        """To be raised without its cause: that has the statement, whose values are sessions, and the password."""
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        text = str(cause).partition('\n')[0]
+        return StoreError(f'{self._name}: the sessions cannot be reached: {type(cause).__name__}: {text}')
+
+    def forget_after_fork(self) -> None:
+        """The connections are the parent's: not to be used here, and not to be closed either."""
+        _abandoned.extend(self._idle)
+        self._idle = []
+        if not self._is_ours:
+            _abandoned.append(self._engine.pool)
+            self._engine.dispose(close=False)
+
+
+def execute(connection: Connection, statement: str, values: Sequence[object]) -> CursorResult[Any]:
+    """Execute one statement."""
+    return connection.exec_driver_sql(statement, tuple(values))
+
+
+def engine_at(url: str, timeout: float) -> Engine:
+    """An engine for a URL: see SQLStore. Raises ValueError, with nothing of the URL that may be a password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError("SQLStore: this is not the URL of a database: write postgresql://USER:PASSWORD@HOST/DATABASE, "
+                         "mariadb://..., mysql://... or sqlite:///PATH; in a user name or password write '@' as %40, "
+                         "':' as %3A, '/' as %2F") from None
+    kind = parsed.get_backend_name()
+    if kind == 'sqlite' and parsed.database in (None, '', ':memory:'):
+        raise ValueError('SQLStore: an SQLite database in memory would be another one for each thread; name a file, or '
+                         'use MemoryStore()')
+    if '+' not in parsed.drivername and kind in DRIVERS:
+        parsed = parsed.set(drivername=f'{kind}+{DRIVERS[kind]}')
+    try:
+        engine = sqlalchemy.create_engine(parsed, isolation_level='AUTOCOMMIT', poolclass=NullPool,
+                                          connect_args=_connect_args(parsed, timeout))
+    except ImportError as error:
+        raise ImportError(f'SQLStore needs the driver {error.name} for {kind} databases: pip install '
+                          f"{'psycopg[binary]' if error.name == 'psycopg' else error.name}") from error
+    except SQLAlchemyError as error:
+        raise ValueError(f'SQLStore: {_name_of(parsed)} cannot be used: {error}') from None
+    if kind == 'postgresql':
+        sqlalchemy.event.listen(engine, 'connect', _setter(f'SET statement_timeout = {math.ceil(timeout * 1000)}'))
+    elif kind == 'sqlite':
+        sqlalchemy.event.listen(engine, 'connect', _setter('PRAGMA journal_mode = WAL', 'PRAGMA synchronous = NORMAL'))
+    return engine
+
+
+def _connect_args(url: URL, timeout: float) -> dict[str, Any]:
+    """What the driver is told of time, in its own words."""
+    driver = url.get_driver_name()
+    if driver in ('psycopg', 'psycopg2'):
+        return {'connect_timeout': max(2, math.ceil(timeout)), 'tcp_user_timeout': math.ceil(timeout * 1000)}
+    if driver in ('pymysql', 'mysqldb'):
+        seconds = max(1, math.ceil(timeout))
+        return {'connect_timeout': seconds, 'read_timeout': seconds, 'write_timeout': seconds}
+    return {'timeout': timeout} if driver == 'pysqlite' else {}
+
+
+def _setter(*statements: str) -> Callable[[Any, Any], None]:
+    def say(connection: Any, record: Any) -> None:
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()
+
+    return say
+
+
+def _name_of(url: URL) -> str:
+    """What errors call the database: nothing that may be secret."""
+    host = '' if url.host is None else f'{url.host}:{url.port}' if url.port else url.host
+    return f'{url.get_backend_name()}://{host}/{url.database or ""}'
+
+
+def _code(error: DBAPIError) -> object:
+    """The code that the server gave: a text of SQLSTATE, or MySQL's number."""
+    cause: Any = error.orig
+    return getattr(cause, 'sqlstate', None) or getattr(cause, 'pgcode', None) or (cause.args or (None,))[0]
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    return error.connection_invalidated or _code(error) in LOST
+
+
+_servers: weakref.WeakSet[SQLServer] = weakref.WeakSet()
+_abandoned: list[object] = []
+
+
+def _before_fork() -> None:
+    for server in list(_servers):
+        if server.is_sqlite:
+            server.close()
+
+
+def _after_fork() -> None:
+    for server in list(_servers):
+        server.forget_after_fork()
+
+
+forkgate.before_fork.append(_before_fork)
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_after_fork)
