@@ -23,10 +23,11 @@ from spyce.sessions import (
     SessionManager,
     SessionNotFoundError,
     SessionStore,
+    open_store,
 )
 
 __all__ = ['CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'SessionNotFoundError', 'SessionStore', 'clean_store',
-           'session']
+           'open_store', 'session']
 
 STATE = 'session'
 

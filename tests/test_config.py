@@ -173,8 +173,8 @@ class TestChecks:
         ("imports = 'a'", 'a list of texts'),
         ("session_expire = 'soon'", 'session_expire'),
         ("session_path = 'x;y'", 'session_path'),
-        ("session_store = 'redis://localhost'", 'no session store redis: in this version'),
-        ("session_store = 'here'", 'not the url of a session store'),
+        ("session_store = 'mongodb://localhost'", "'mongodb:' names no session store"),
+        ("session_store = 'here'", 'not the URL of a store'),
         ("session_store = 5", 'no method load'),
         ("class Store:\n    pass\nsession_store = Store", 'parentheses')])
     def test_a_wrong_value_stops_the_start(self, site, setting, expected):
@@ -239,6 +239,24 @@ class TestStores:
         assert load_config(site, file).session_store.folder.startswith(str(tmp_path / 'data'))
         assert load_config(site, None, {'session_store': 'dbm:data'}).session_store.folder.startswith(
             str(site / 'data'))
+
+    def test_the_environment_names_one_where_the_configuration_names_none(self, site, monkeypatch):
+        monkeypatch.setenv('SPYCE_SESSION_STORE', 'dbm:data')
+        assert load_config(site).session_store.folder.startswith(str(site / 'data'))
+        write(site, 'from spyceconf import *')
+        assert load_config(site).session_store.folder.startswith(str(site / 'data'))
+        assert isinstance(load_config(site, None, {'session_store': 'memory:'}).session_store, sessions.MemoryStore)
+        write(site, "session_store = 'memory:'")
+        assert isinstance(load_config(site).session_store, sessions.MemoryStore)
+        monkeypatch.setenv('SPYCE_SESSION_STORE', '')
+        write(site, '')
+        assert load_config(site).session_store is None
+
+    def test_an_environment_that_names_none_stops_the_start(self, site, monkeypatch):
+        monkeypatch.setenv('SPYCE_SESSION_STORE', 'mongodb://user:secret@host')
+        with pytest.raises(ConfigError, match="SPYCE_SESSION_STORE: .*'mongodb:' names no session store") as caught:
+            load_config(site)
+        assert 'secret' not in str(caught.value)
 
     def test_any_object_with_the_methods_of_a_store_is_one(self, site):
         class Store:

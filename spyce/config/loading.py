@@ -16,7 +16,7 @@ from spyce import legacy
 from spyce.config.messages import ConfigError, warn
 from spyce.config.options import OPTIONS, Config, checked, default_of
 from spyce.config.sessions import SESSION_OPTIONS
-from spyce.config.stores import checked_store
+from spyce.config.stores import VARIABLE, checked_store
 from spyce.runtime.scheduler import Schedule
 from spyce.sessions.options import SessionOptions
 
@@ -65,6 +65,7 @@ def load_config(root: str | os.PathLike[str] | None = None, config: Any = None,
     config: the path of a config file (relative paths in it are relative to its folder), a dictionary of options, or
     a Config to take as it is; None loads spyceconf.py from root, if it is there.
     options: win over the config; relative paths in them are relative to root.
+    The environment variable SPYCE_SESSION_STORE is the url of the session store if neither names one.
     Raises ConfigError for a value that cannot be used, TypeError for an unknown option.
     """
     options = dict(options or {})
@@ -93,6 +94,8 @@ def load_config(root: str | os.PathLike[str] | None = None, config: Any = None,
     final_root = given_root or settings.get('root') or folder
     settings.update(_settings(options, 'options', final_root))
     settings['root'] = final_root
+    if settings.get('session_store') is None and os.environ.get(VARIABLE):
+        settings['session_store'] = checked_store(os.environ[VARIABLE], final_root, f'environment variable {VARIABLE}')
     result = _make(settings, extra)
     search[:] = [result.root, *result.path]
     return result

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from spyce.sessions.info import SessionInfo
     from spyce.sessions.manager import SessionManager
     from spyce.sessions.memory import MemoryStore
+    from spyce.sessions.opening import open_store
     from spyce.sessions.options import SessionOptions
     from spyce.sessions.redisstore import RedisStore
     from spyce.sessions.request import RequestSession
@@ -40,6 +41,7 @@ __all__ = [
     'CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'RedisStore', 'RequestSession', 'SQLStore', 'SessionChanged',
     'SessionError', 'SessionInfo', 'SessionLocked', 'SessionManager', 'SessionNotFoundError', 'SessionOptions',
     'SessionReadOnly', 'SessionStore', 'SessionTooLarge', 'SessionValueError', 'StoreError', 'end_all', 'find',
+    'open_store',
 ]
 
 _HOMES = {name: module for module, names in {
@@ -49,6 +51,7 @@ _HOMES = {name: module for module, names in {
     'info': ['SessionInfo'],
     'manager': ['SessionManager'],
     'memory': ['MemoryStore'],
+    'opening': ['open_store'],
     'options': ['SessionOptions'],
     'redisstore': ['RedisStore'],
     'request': ['RequestSession'],

@@ -25,6 +25,8 @@ Result = TypeVar('Result')
 
 DRIVERS = {'postgresql': 'psycopg', 'mysql': 'pymysql', 'mariadb': 'pymysql'}
 """What a URL without a driver means."""
+PACKAGES = {'psycopg': "'psycopg[binary]'", 'psycopg2': 'psycopg2-binary', 'MySQLdb': 'mysqlclient'}
+"""What is to be installed for a module, if that has another name."""
 CONFLICTS = {'40001', '40P01', 1205, 1213}
 """Codes of errors after which the same may succeed: somebody else was doing something at once."""
 LOST = {'25006', '57P01', '57P02', 1290, 1927}
@@ -54,8 +56,18 @@ class SQLServer:
         self._is_prepared = False
         self._idle: list[Connection] = []
         self.is_sqlite = engine.dialect.name == 'sqlite'
+        file = engine.url.database or ''
+        self._file = file if is_ours and self.is_sqlite and not file.startswith('file:') else None
         self._name = _name_of(engine.url)
+        self.settle_in(os.getcwd())
         _servers.add(self)
+
+    def settle_in(self, base: str) -> None:
+        """Take a relative file of SQLite as relative to `base`; before anything is asked."""
+        if self._file is not None:
+            path = os.path.abspath(os.path.join(base, self._file))
+            self._engine = engine_at(self._engine.url.set(database=path), self._timeout)
+            self._name = _name_of(self._engine.url)
 
     def __str__(self) -> str:
         return self._name
@@ -171,7 +183,7 @@ def execute(connection: Connection, statement: str, values: Sequence[object]) ->
     return connection.exec_driver_sql(statement, tuple(values))
 
 
-def engine_at(url: str, timeout: float) -> Engine:
+def engine_at(url: str | URL, timeout: float) -> Engine:
     """An engine for a URL: see SQLStore. Raises ValueError, with nothing of the URL that may be a password."""
     try:
         parsed = make_url(url)
@@ -190,7 +202,7 @@ def engine_at(url: str, timeout: float) -> Engine:
                                           connect_args=_connect_args(parsed, timeout))
     except ImportError as error:
         raise ImportError(f'SQLStore needs the driver {error.name} for {kind} databases: pip install '
-                          f"{'psycopg[binary]' if error.name == 'psycopg' else error.name}") from error
+                          f"{PACKAGES.get(str(error.name), error.name)}") from error
     except SQLAlchemyError as error:
         raise ValueError(f'SQLStore: {_name_of(parsed)} cannot be used: {error}') from None
     if kind == 'postgresql':

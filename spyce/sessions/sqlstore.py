@@ -10,17 +10,20 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from spyce.sessions.errors import SessionLocked, SessionValueError, StoreError
 from spyce.sessions.ids import fingerprint
 from spyce.sessions.leases import Lease
 from spyce.sessions.locking import Key, SessionLocks
 from spyce.sessions.native import DirectStore, Entry, Pointer, Releasable
-from spyce.sessions.sqlserver import AlreadyThere, Connection, Engine, SQLServer, engine_at, execute
+from spyce.sessions.sqlserver import AlreadyThere, SQLServer, engine_at, execute
 from spyce.sessions.sqltables import KINDS, Statements, prepare_tables
 from spyce.sessions.users import index_text
 from spyce.sessions.values import Codec, Items
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
 
 log = logging.getLogger('spyce.session')
 
@@ -74,13 +77,13 @@ class SQLStore(DirectStore):
             raise ValueError(f'SQLStore: table={table!r} must be small letters, digits and _, at most 40')
         if not lease > 0 or not timeout > 0:
             raise ValueError('SQLStore: lease and timeout are seconds, more than 0')
-        self.table = table
         made = engine_at(url, timeout) if url is not None else engine
         assert made is not None
         kind = KINDS.get(made.dialect.name)
         if kind is None:
             raise ValueError(f'SQLStore: {made.dialect.name} is not supported: use PostgreSQL, MariaDB, MySQL or '
                              'SQLite')
+        self.table = table
         self._kind = kind
         dbapi: Any = made.dialect.dbapi
         self._say = Statements(kind, table, '?' if dbapi.paramstyle == 'qmark' else '%s')
@@ -88,6 +91,11 @@ class SQLStore(DirectStore):
         self._lease = lease
         self._turns = SessionLocks()
         self._recent: dict[str, int] = {}
+
+    def settle_in(self, base: str) -> None:
+        """Take a relative file of SQLite as relative to `base`: a config file's folder, where __init__ took the
+        current one."""
+        self._server.settle_in(base)
 
     def __repr__(self) -> str:
         return f'SQLStore({str(self._server)!r}, table={self.table!r})'
