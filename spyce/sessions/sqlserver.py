@@ -27,11 +27,11 @@ DRIVERS = {'postgresql': 'psycopg', 'mysql': 'pymysql', 'mariadb': 'pymysql'}
 """What a URL without a driver means."""
 PACKAGES = {'psycopg': "'psycopg[binary]'", 'psycopg2': 'psycopg2-binary', 'MySQLdb': 'mysqlclient'}
 """What is to be installed for a module, if that has another name."""
-CONFLICTS = {'40001', '40P01', 1205, 1213}
-"""Codes of errors after which the same may succeed: somebody else was doing something at once."""
-LOST = {'25006', '57P01', '57P02', 1290, 1927}
+CONFLICTS: frozenset[str | int] = frozenset(['40001', '40P01', 1205, 1213])
+"""Codes of errors, of PostgreSQL and MySQL, after which the same may succeed: somebody else was doing something at once."""
+LOST: frozenset[str | int] = frozenset(['25006', '57P01', '57P02', 1290, 1927])
 """Codes of errors after which another connection may succeed: it was ended, or the server is not the primary now."""
-NO_TABLE = {'42P01', 1146}
+NO_TABLE: frozenset[str | int] = frozenset(['42P01', 1146])
 MOST_CONFLICTS = 10
 LONGEST_PAUSE = 0.05
 
@@ -110,13 +110,12 @@ class SQLServer:
             except IntegrityError as error:
                 raise AlreadyThere(str(self._failure(error))) from None
             except DBAPIError as error:
-                code = _code(error)
-                if code in CONFLICTS and conflicts < MOST_CONFLICTS:
+                if _is_one_of(error, CONFLICTS) and conflicts < MOST_CONFLICTS:
                     conflicts += 1
                     time.sleep(random.uniform(0, LONGEST_PAUSE))
                 elif _is_lost(error) and not was_lost and time.monotonic() - begun < self._timeout / 2:
                     was_lost = True
-                elif self._is_prepared and (code in NO_TABLE or 'no such table' in str(error.orig)):
+                elif self._is_prepared and (_is_one_of(error, NO_TABLE) or 'no such table' in str(error.orig)):
                     self._is_prepared = False
                 else:
                     raise self._failure(error) from None
@@ -239,14 +238,15 @@ def _name_of(url: URL) -> str:
     return f'{url.get_backend_name()}://{host}/{url.database or ""}'
 
 
-def _code(error: DBAPIError) -> object:
-    """The code that the server gave: a text of SQLSTATE, or MySQL's number."""
+def _is_one_of(error: DBAPIError, codes: frozenset[str | int]) -> bool:
+    """Whether the server gave one of these codes. Drivers have them in attributes of their own."""
     cause: Any = error.orig
-    return getattr(cause, 'sqlstate', None) or getattr(cause, 'pgcode', None) or (cause.args or (None,))[0]
+    found = {getattr(cause, 'sqlstate', None), getattr(cause, 'pgcode', None), *cause.args[:1]}
+    return not codes.isdisjoint(found)
 
 
 def _is_lost(error: DBAPIError) -> bool:
-    return error.connection_invalidated or _code(error) in LOST
+    return error.connection_invalidated or _is_one_of(error, LOST)
 
 
 _servers: weakref.WeakSet[SQLServer] = weakref.WeakSet()
