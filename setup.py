@@ -33,7 +33,8 @@ setup(
         'migrate': ['fissix>=24.4'],  # `spyce migrate`: Python 2 to 3; the kept fork of lib2to3, which Python dropped
         'redis': ['redis[hiredis]>=5.3'],  # RedisStore: the client of Redis's own makers, released every few weeks
         'template': ['jinja2>=3'],    # the module template: templates of Jinja2 in pages
-        'sql': ['sqlalchemy>=2'],     # spyce.db: tables of a database by name
+        # spyce.db: tables of a database by name; SQLStore. The driver of the database comes beside it: see the manual
+        'sql': ['sqlalchemy>=2'],
         'workers': ['gunicorn>=22'],  # `spyce serve --workers N`: several processes, restarted when one dies
         'highlight': ['pygments>=2.15'],  # pages in colour wherever Pygments is used
         'docs': [
@@ -47,10 +48,12 @@ setup(
             'hypothesis>=6.100',  # arbitrary pages and requests
             'jinja2>=3',          # the module template
             'pygments>=2.15',     # the lexer for pages
+            'psycopg[binary]>=3.1',  # SQLStore, if the machine has a PostgreSQL server
+            'pymysql>=1.1',       # SQLStore, if the machine has a MariaDB server
             'playwright>=1.40',   # the demonstration site in a real Chromium, if the machine has one
             'pytest>=8',
             'redis[hiredis]>=5.3',  # RedisStore, if the machine has a redis-server or valkey-server
-            'sqlalchemy>=2',      # spyce.db is tested on SQLite
+            'sqlalchemy>=2',      # spyce.db is tested on SQLite; SQLStore
         ],
         'bench': [  # `make bench`: whom this engine is measured against; one that is not there is left out
             'beaker>=1.13',
@@ -64,7 +67,9 @@ setup(
             'gunicorn>=22',
             'jinja2>=3.1',
             'mako>=1.3',
+            'psycopg[binary]>=3.1',
             'redis[hiredis]>=5.3',
+            'sqlalchemy>=2',
         ],
         'lint': [
             'mypy>=1.10',

@@ -16,8 +16,8 @@ from benchmarks.machine import facts
 from benchmarks.measure import SIZES, Table
 from benchmarks.report import facts_text, table_text
 
-NAMES = ('pages', 'compiling', 'stores', 'redisstores', 'wsgi', 'http', 'contention', 'cleaning', 'footprint',
-         'growth')
+NAMES = ('pages', 'compiling', 'stores', 'redisstores', 'sqlstores', 'wsgi', 'http', 'contention', 'cleaning',
+         'footprint', 'growth')
 HERE = Path(__file__).parent
 RESULTS = HERE / 'results.json'
 DOCS = HERE.parent / 'docs'

@@ -9,6 +9,9 @@ from typing import Any
 from benchmarks.apps import DJANGO_TEMPLATE, TEMPLATE_NAME
 from benchmarks.workplace import folder
 
+DATABASE: dict[str, Any] = {}
+"""The database in place of an SQLite file; to be filled before anything else."""
+
 
 @functools.cache
 def configure() -> None:
@@ -26,9 +29,9 @@ def configure() -> None:
         CACHES={'default': {'BACKEND': 'django.core.cache.backends.locmem.LocMemCache',
                             'OPTIONS': {'MAX_ENTRIES': 10 ** 8}}},
         # The durability of the others on SQLite; without these two its default waits for the disk at each save.
-        DATABASES={'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': str(folder() / 'django.db'),
-                               'CONN_MAX_AGE': None,
-                               'OPTIONS': {'init_command': 'PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL'}}},
+        DATABASES={'default': DATABASE or {
+            'ENGINE': 'django.db.backends.sqlite3', 'NAME': str(folder() / 'django.db'), 'CONN_MAX_AGE': None,
+            'OPTIONS': {'init_command': 'PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL'}}},
         TEMPLATES=[{'BACKEND': 'django.template.backends.django.DjangoTemplates',
                     'DIRS': [str(folder() / 'django-templates')]}])
     django.setup()

@@ -58,6 +58,13 @@ def test_stores_in_redis_do_the_same_work() -> None:
     assert [table.row('Spyce RedisStore') is not None for table in tables] == [True, True]
 
 
+def test_stores_in_postgresql_do_the_same_work() -> None:
+    tables = run('sqlstores')
+    if not tables:
+        pytest.skip('no PostgreSQL server answers, or the package psycopg is not installed')
+    assert [table.row('Spyce SQLStore') is not None for table in tables] == [True, True]
+
+
 def test_over_http_the_servers_that_are_installed_are_asked() -> None:
     (table,) = run('http')
     assert 'Spyce, waitress' in [row.name for row in table.rows]

@@ -28,7 +28,7 @@ DRIVERS = {'postgresql': 'psycopg', 'mysql': 'pymysql', 'mariadb': 'pymysql'}
 PACKAGES = {'psycopg': "'psycopg[binary]'", 'psycopg2': 'psycopg2-binary', 'MySQLdb': 'mysqlclient'}
 """What is to be installed for a module, if that has another name."""
 CONFLICTS: frozenset[str | int] = frozenset(['40001', '40P01', 1205, 1213])
-"""Codes of errors, of PostgreSQL and MySQL, after which the same may succeed: somebody else was doing something at once."""
+"""Codes of errors, of PostgreSQL and MySQL, after which the same may succeed: others were in the way."""
 LOST: frozenset[str | int] = frozenset(['25006', '57P01', '57P02', 1290, 1927])
 """Codes of errors after which another connection may succeed: it was ended, or the server is not the primary now."""
 NO_TABLE: frozenset[str | int] = frozenset(['42P01', 1146])

@@ -193,7 +193,7 @@ def _make_or_upgrade(connection: Connection, kind: Kind, table: str) -> None:
         begun = sqlalchemy.inspect(connection).has_table(f'{table}_meta')
         for statement in (*TABLES, *kind.indexes):
             execute(statement.format(table=table, kind=kind, there='IF NOT EXISTS' if begun else ''))
-        execute(f'SELECT {ROW}, id, lock_token, lock_until FROM {table} WHERE number = 0')  # no table of another program
+        execute(f'SELECT {ROW}, id, lock_token, lock_until FROM {table} WHERE number = 0')  # fails if it is another's
         execute(f"INSERT INTO {table}_meta (name, value) VALUES ('salt', '{secrets.token_hex(32)}'), ('cleaned', ''), "
                 f"('version', '{VERSION}')")
         return
