@@ -136,11 +136,9 @@ class SQLServer:
                 self._is_prepared = True
             result = work(connection)
         except BaseException as error:
-            if isinstance(error, DBAPIError) and _is_lost(error) and not connection.invalidated:
-                connection.invalidate()
-            if connection.invalidated:
+            if isinstance(error, DBAPIError) and _is_lost(error):
                 self._drop_idle()  # they are as old, and probably broken, too
-            connection.close()
+            _discard(connection)
             raise
         if self._is_ours:
             self._idle.append(connection)
@@ -156,7 +154,7 @@ class SQLServer:
 
     def _drop_idle(self) -> None:
         while (connection := self._take_idle()) is not None:
-            connection.close()
+            _discard(connection)
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
@@ -175,6 +173,12 @@ class SQLServer:
         if not self._is_ours:
             _abandoned.append(self._engine.pool)
             self._engine.dispose(close=False)
+
+
+def _discard(connection: Connection) -> None:
+    """Close a connection without a word to the server, which may have closed it, too."""
+    connection.invalidate()
+    connection.close()
 
 
 def execute(connection: Connection, statement: str, values: Sequence[object]) -> CursorResult[Any]:

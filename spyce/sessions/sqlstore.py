@@ -168,13 +168,14 @@ class SQLStore(DirectStore):
             return None
         deadline = time.monotonic() + timeout
         turn = self._recent.get(sessionid, sessionid)
-        found = self._lock('id', sessionid, turn, timeout, deadline, max_waiters, label)
+        found = self._lock('id', sessionid, turn, timeout, max_waiters, label)
         old = None
         if found is None:
             old = self._resolve_old(sessionid)
             if old is None or not may_follow(old):
                 return None
-            found = self._lock('number', old.key, old.key, timeout, deadline, max_waiters, label)
+            left = max(deadline - time.monotonic(), 0)
+            found = self._lock('number', old.key, old.key, left, max_waiters, label)
         if found is None:
             return None
         row, lease = found
@@ -187,15 +188,17 @@ class SQLStore(DirectStore):
         return pointer, entry, lease
 
     def lock(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> Releasable:
-        deadline = time.monotonic() + timeout
-        found = self._lock('number', key, key, timeout, deadline, max_waiters, label)
+        found = self._lock('number', key, key, timeout, max_waiters, label)
         return found[1] if found else self._turns.acquire(key, timeout, max_waiters, label)
 
-    def _lock(self, column: str, value: Key, turn: Key, timeout: float, deadline: float, max_waiters: int,
+    def _lock(self, column: str, value: Key, turn: Key, timeout: float, max_waiters: int,
               label: str) -> tuple[Row, Lease] | None:
-        """Lock the session whose row has that value; None if there is none. Raises SessionLocked."""
-        left = max(deadline - time.monotonic(), 0)
-        lease = Lease(self._turns.acquire(turn, left, max_waiters, label), partial(self._give_back, column, value))
+        """Lock the session whose row has that value; None if there is none. Raises SessionLocked.
+
+        turn: what threads of this process queue for.
+        """
+        deadline = time.monotonic() + timeout
+        lease = Lease(self._turns.acquire(turn, timeout, max_waiters, label), partial(self._give_back, column, value))
         try:
             row = self._wait_and_take(lease.token, column, value, timeout, deadline, max_waiters)
         except BaseException:

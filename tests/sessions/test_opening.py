@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import spyce
+from spyce.cli import main
+from spyce.config import ConfigError
 from spyce.sessions import DbmStore, MemoryStore, SessionManager, open_store
 
 pytest.importorskip('redis', reason='the package redis is not installed')
@@ -100,6 +103,24 @@ def test_a_config_may_open_a_store_with_arguments(tmp_path: Path) -> None:
     app: Any = spyce.make_app(str(tmp_path))
     assert repr(app.server.config.session_store) == f"SQLStore('sqlite:///{tmp_path}/site.db', table='mine')"
     assert (tmp_path / 'site.db').exists()
+
+
+def test_a_server_that_does_not_answer_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='postgresql://127.0.0.1:1/site: the sessions cannot be reached') as caught:
+        spyce.make_app(str(tmp_path), session_store='postgresql://user:secret@127.0.0.1:1/site')
+    assert 'secret' not in str(caught.value)
+
+
+def test_commands_use_the_store_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f'sqlite:///{tmp_path}/site.db'
+    session = SessionManager.for_store(open_store(url)).request_session([], secure=False)
+    session['n'] = 1
+    session.finish()
+    monkeypatch.setenv('SPYCE_SESSION_STORE', url)
+    done = CliRunner().invoke(main, ['sessions', 'list', '--full-ids', '--root', str(tmp_path)])
+    assert session.sessionid in done.output
+    done = CliRunner().invoke(main, ['sessions', 'stats', '--root', str(tmp_path)])
+    assert f"SQLStore('{url}'" in done.output
 
 
 def test_stores_by_one_url_share_their_sessions(tmp_path: Path) -> None:

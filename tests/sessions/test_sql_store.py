@@ -16,9 +16,11 @@ from typing import Any
 
 import pytest
 
+import spyce
 from spyce.sessions import SessionLocked, SessionManager, StoreError
 from spyce.storesuite import StoreSuite
-from tests.sql_servers import SQLStore, execute, own_table, sqlalchemy, url_of
+from spyce.testing import Client
+from tests.sql_servers import Proxy, SQLStore, execute, own_table, sqlalchemy, url_of
 
 from .conftest import Clock, Site
 
@@ -384,8 +386,8 @@ def test_a_forked_child_has_its_own_connections_and_gives_back_no_lease(store: S
     held.finish()
 
 
-def add_one(site: Site, sessionid: str) -> None:
-    session = site.request(sessionid)
+def add_one(site: Site, sessionid: str, lock: str = 'request') -> None:
+    session = site.request(sessionid, lock=lock)
     session['n'] += 1
     session.finish()
 
@@ -434,6 +436,60 @@ def test_a_server_that_is_not_there_is_an_error_that_names_it_without_the_passwo
         assert caught.value.__suppress_context__
     assert time.monotonic() - begun < 10
     assert 'secret' not in repr(store)
+
+
+@on('postgresql', 'mariadb')
+def test_an_outage_is_503_and_ends_without_a_restart(url: str, table: str, tmp_path: Path,
+                                                     caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / 'n.spy').write_text("[[.import name=session]][[ session['n'] = session.get('n', 0) + 1 ]]"
+                                    "[[= session['n'] ]]")
+    proxy = Proxy(url)
+    app: Any = spyce.make_app(str(tmp_path), session_store=SQLStore(proxy.url, table=table, timeout=2))
+    client = Client(app)
+    assert client.get('/n.spy').text.strip() == '1'
+    proxy.cut()
+    begun = time.monotonic()
+    answer = client.get('/n.spy')
+    assert (answer.status, answer.headers['Retry-After']) == (503, '10')
+    assert time.monotonic() - begun < 5
+    name = f"{url.partition(':')[0]}://127.0.0.1:{proxy.port}/"
+    assert f'503: {name}' in caplog.text
+    assert ': the sessions cannot be reached: OperationalError' in caplog.text
+    proxy.open()
+    assert client.get('/n.spy').text.strip() == '2'
+    proxy.cut()
+    app.server.sessions.close()
+
+
+@on('postgresql', 'mariadb')
+def test_a_change_whose_answer_was_lost_is_done_once(url: str, store: SQLStore, clock: Clock) -> None:
+    site = Site(store, clock)
+    sessionid = site.visit(n=1)
+    lost: list[str] = []
+
+    def lose(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if statement.startswith(losing) and statement not in lost:
+            lost.append(statement)
+            (cursor.connection.close if url.startswith('postgresql') else cursor.connection._force_close)()
+            raise error(2013, 'the answer is lost')
+
+    engine = store._server._engine
+    error = engine.dialect.dbapi.OperationalError
+    sqlalchemy.event.listen(engine, 'after_cursor_execute', lose)
+    store.close()
+    losing: tuple[str, ...] = ('INSERT', 'UPDATE')
+    for lock in 'request', 'merge':
+        add_one(site, sessionid, lock)
+    new = site.visit(m=1)
+    losing = ('COMMIT',)
+    session = site.request(sessionid)
+    session.regenerate()
+    session.finish()
+    sqlalchemy.event.remove(engine, 'after_cursor_execute', lose)
+    assert len(lost) == 5  # locked, saved, merged, created, and with a new id
+    assert site.stored(session.sessionid) == {'n': 3}
+    assert site.stored(new) == {'m': 1}
+    assert sorted(store.list()) == sorted([session.sessionid, new])
 
 
 def test_tables_that_were_dropped_are_made_again(url: str, table: str, store: SQLStore, clock: Clock) -> None:
