@@ -19,7 +19,13 @@ LOCKED = 'the tables of the session store are being made by another process for 
 
 
 class Kind(NamedTuple):
-    """A kind of database. now: the time by its clock, in seconds since 1970."""
+    """A kind of database, by the parts of statements in which they differ.
+
+    now: the time by its clock, in seconds since 1970; text, id, real, blob: types of columns, where ids are compared
+    letter by letter; table: what follows the columns; keys, id_keys: indexes among the columns, where those that
+    `indexes` makes could be missing after a crash; expired: deletes what has expired; returns: whether UPDATE says
+    what the row has become; only_lock: see POSTGRESQL.
+    """
 
     now: str
     text: str
@@ -33,7 +39,7 @@ class Kind(NamedTuple):
     id_keys: str = ''
     begin: str = 'BEGIN'
     for_update: str = ' FOR UPDATE'
-    returns: bool = True  # whether UPDATE says what the row has become
+    returns: bool = True
     only_lock: str = ''
 
 
