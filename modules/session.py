@@ -13,6 +13,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from spyce.legacy.spyceModule import spyceModule
+from spyce.login.request import owner_finder
 from spyce.runtime.handler import REDIRECTED
 from spyce.runtime.paths import real_folder
 from spyce.sessions import (
@@ -25,6 +26,7 @@ from spyce.sessions import (
     SessionStore,
     open_store,
 )
+from spyce.web.caching import mark_personal
 
 __all__ = ['CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'SessionNotFoundError', 'SessionStore', 'clean_store',
            'open_store', 'session']
@@ -61,9 +63,10 @@ class session(spyceModule, MutableMapping[str, Any]):
         if state is None:
             manager: SessionManager = self._api.getServer().sessions
             stack = self._api.getStack()
-            state = manager.request_session(request.cookies, secure=request.is_secure(),
-                                            arrived=request.state.get('arrived'),
-                                            label=_label(stack[0], self._api.getServer().config.root) if stack else '')
+            state = manager.request_session(
+                request.cookies, secure=request.is_secure(), arrived=request.state.get('arrived'),
+                label=_label(stack[0], self._api.getServer().config.root) if stack else '',
+                login=owner_finder(self._api))
             request.state[STATE] = state
             response = self._api.getResponse()
             no_cookies = getattr(response, 'no_cookies', None)
@@ -215,8 +218,9 @@ def clean_store(store: SessionStore | None = None) -> int:
 
 
 def _send_headers(state: RequestSession, response: Any) -> None:
-    present = {name.lower() for name, _ in response.headers}
-    for name, value in state.finish():
-        if name == 'Cache-Control' and 'cache-control' in present:
-            continue  # the page says otherwise
+    headers = state.finish()
+    cookies = [(name, value) for name, value in headers if name == 'Set-Cookie']
+    for name, value in cookies:
         response.addHeader(name, value)
+    if headers:
+        mark_personal(response, carries_secret=bool(cookies) or state.gave_token)

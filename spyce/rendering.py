@@ -27,6 +27,9 @@ from spyce.web.response import WebResponse
 
 Path = str | os.PathLike[str]
 
+MOST_SITES = 50
+"""Sites whose compiled pages are kept, for programs that render pages of ever new folders."""
+
 _servers: dict[tuple[str, str | None, bool], spyceServer] = {}
 _servers_lock = threading.RLock()
 
@@ -75,10 +78,13 @@ def _server_of(root: Path | None, config: Path | None) -> spyceServer:
     key = (real_folder(os.curdir if root is None else os.fspath(root)),
            None if config is None else os.path.realpath(config), root is None)
     with _servers_lock:
-        server = _servers.get(key)
+        server = _servers.pop(key, None)
         if server is None:
-            server = _servers[key] = spyceServer(load_config(root, config))
+            server = spyceServer(load_config(root, config))
             living_servers.discard(server)  # getServer() outside of requests means the servers that the program made
+        _servers[key] = server  # last: the first is the one that was not used for longest
+        if len(_servers) > MOST_SITES:
+            del _servers[next(iter(_servers))]
         return server
 
 

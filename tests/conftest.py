@@ -4,21 +4,45 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import spyce
 from spyce.pytest_plugin import spyce_client  # noqa: F401  here even if the package is not installed
+from spyce.sessions import MemoryStore
+from spyce.testing import Client
 
 START_LINE_TIMEOUT = 30
+
+MakeSite = Callable[..., Client]
 
 
 @pytest.fixture(autouse=True, scope='session')
 def private_state(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Sites under test keep nothing in the home of whoever runs the tests."""
     os.environ['XDG_STATE_HOME'] = str(tmp_path_factory.mktemp('state'))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> MakeSite:
+    """site({'page.spy': '...'}, option=value) -> a client of a server with these files."""
+    numbers = iter(range(100))
+
+    def make(files: dict[str, str], **options: Any) -> Client:
+        root = tmp_path / f'www{next(numbers)}'
+        for name, text in files.items():
+            file = root / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(textwrap.dedent(text), 'utf-8')
+        options.setdefault('session_store', MemoryStore())
+        return Client(spyce.make_app(str(root), **options))
+
+    return make
 
 
 class LiveServer:

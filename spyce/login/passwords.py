@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -42,7 +41,7 @@ def verify_password(password: str, hashed: str | None) -> bool:
             raise ValueError(scheme)
         found = _scrypt(password, _decode(salt), int(cost), int(block), int(parallel))
         return hmac.compare_digest(found, _decode(wanted))
-    except (ValueError, binascii.Error) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError('verify_password(): what is kept for this user was not made by hash_password(); a password '
                          'that is kept as it is, or hashed by another program, must be hashed anew') from error
 

@@ -1,14 +1,17 @@
 """Who is logged in, for one HTTP request: looked up once, whichever page or module asks."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import ref
 
 from spyce.login.cookie import COOKIE, expired_login_cookie, login_cookie
 from spyce.login.manager import Found, LoginManager
 from spyce.login.record import User, is_user, split_token
 from spyce.runtime.exceptions import SpyceError
+from spyce.sessions.items import NOBODY, Login
 from spyce.sessions.options import SessionOptions
+from spyce.web.caching import mark_personal
 
 STATE = 'login'
 
@@ -63,11 +66,12 @@ class RequestLogin:
         before = self.user()
         if before is not None:
             self._manager.end(self.token)
-        if before is None or (before == user and type(before) is type(user)):
-            session.regenerate()
-        else:
+        is_same = before is None or (before == user and type(before) is type(user))
+        if not is_same:
             session.invalidate()
         self._take(self._manager.start(user, remember), '')
+        if is_same:
+            session.regenerate()
 
     def end(self, session: Any) -> None:
         """Log out, whoever is logged in: on the server, in the browser; the session ends too."""
@@ -83,22 +87,40 @@ class RequestLogin:
             self._cookie = login_cookie(self._options, found.token, secure=self._is_secure, seconds=found.seconds)
 
     def _send_headers(self) -> None:
-        present = [(name.lower(), value.lower()) for name, value in self._response.headers]
         if self._cookie:
             self._response.addHeader('Set-Cookie', self._cookie)
-        if not any(name == 'cache-control' for name, _ in present):
-            self._response.addHeader('Cache-Control', 'no-store')
-        if not any(name == 'vary' and 'cookie' in value for name, value in present):
-            self._response.addHeader('Vary', 'Cookie')
+        mark_personal(self._response, carries_secret=bool(self._cookie))
 
 
 def request_login(api: Any) -> RequestLogin:
     """The login of the request that a page belongs to."""
-    request = api.getRequest()
+    return _login_of(api.getServer(), api.getRequest(), api.getResponse())
+
+
+def owner_finder(api: Any) -> Callable[[], Login]:
+    """A function that gives who is logged in, to the session of the page's request: it keeps neither the request nor
+    its response alive, which keep the session."""
+    server, request_ref, response_ref = api.getServer(), ref(api.getRequest()), ref(api.getResponse())
+
+    def find() -> Login:
+        request, response = request_ref(), response_ref()
+        if request is None or response is None:
+            return NOBODY
+        if STATE not in request.state and not any(name == COOKIE for name, _ in request.cookies()):
+            return NOBODY
+        login = _login_of(server, request, response)
+        user = login.user()
+        if user is None:
+            return NOBODY
+        return f'{"str" if isinstance(user, str) else "int"} {user}', login.token.partition('.')[0]
+
+    return find
+
+
+def _login_of(server: Any, request: Any, response: Any) -> RequestLogin:
     login = request.state.get(STATE)
     if login is None:
-        server = api.getServer()
-        login = request.state[STATE] = RequestLogin(server.logins, server.config.sessions, request, api.getResponse())
+        login = request.state[STATE] = RequestLogin(server.logins, server.config.sessions, request, response)
     return login  # type: ignore[no-any-return]
 
 

@@ -50,8 +50,9 @@ def checked_user(value: object, validator: Validator) -> User | None:
     """What a validator has given, as an id; None and False let nobody in. Raises SpyceError for anything else."""
     if value is None or value is False:
         return None
-    if not is_user(value):
+    if not is_user(value) or value == '':
         name = getattr(validator, '__qualname__', repr(validator))
-        raise SpyceError(f'the validator {name} gave a {type(value).__name__}; it gives the id of the user, which is a '
-                         'str or an int, or None')
+        gave = "''" if value == '' else f'a {type(value).__name__}'
+        raise SpyceError(f'the validator {name} gave {gave}; it gives the id of the user, which is a str or an int, or '
+                         'None')
     return value  # type: ignore[return-value]  # is_user() has said so

@@ -20,19 +20,26 @@ def expired_cookie(options: SessionOptions, *, path: str, secure: bool) -> str:
     return f'{options.session_cookie_name}=; Expires={_PAST}; Max-Age=0{cookie_attributes(options, path, secure)}'
 
 
-def form_cookie_name(options: SessionOptions) -> str:
-    """The name of the cookie that CSRF tokens of visitors without a session are made of."""
-    return f'{options.session_cookie_name}-form'
+def form_cookie_name(options: SessionOptions, secure: bool) -> str:
+    """The name of the cookie that CSRF tokens of visitors without a session are made of.
+
+    With https, if the options allow, one that only this very host can set.
+    """
+    name = f'{options.session_cookie_name}-form'
+    is_of_host = _is_secure(options, secure) and options.session_path == '/' and not options.session_cookie_domain
+    return f'__Host-{name.removeprefix("__Host-").removeprefix("__Secure-")}' if is_of_host else name
 
 
-def form_cookie(options: SessionOptions, value: str, *, path: str, secure: bool) -> str:
+def form_cookie(options: SessionOptions, value: str, *, secure: bool) -> str:
     """The value of the header that gives the browser that cookie, which ends with the browser."""
-    return f'{form_cookie_name(options)}={value}{cookie_attributes(options, path, secure)}'
+    attributes = cookie_attributes(options, options.session_path, secure)
+    return f'{form_cookie_name(options, secure)}={value}{attributes}'
 
 
-def expired_form_cookie(options: SessionOptions, *, path: str, secure: bool) -> str:
+def expired_form_cookie(options: SessionOptions, *, secure: bool) -> str:
     """The value of the header that makes the browser forget it."""
-    return f'{form_cookie_name(options)}=; Expires={_PAST}; Max-Age=0{cookie_attributes(options, path, secure)}'
+    attributes = cookie_attributes(options, options.session_path, secure)
+    return f'{form_cookie_name(options, secure)}=; Expires={_PAST}; Max-Age=0{attributes}'
 
 
 def cookie_attributes(options: SessionOptions, path: str, secure: bool) -> str:

@@ -16,13 +16,18 @@ class FormCookie:
     """That of one request. secret: the one whose tokens this request has given out, None if it gave none."""
 
     def __init__(self, options: SessionOptions, cookies: Sequence[tuple[str, str]],
-                 site_key: Callable[[], bytes] | None) -> None:
-        """cookies: as sent; site_key: gives the key, None if the site has none."""
+                 site_key: Callable[[], bytes] | None, *, secure: bool, login: Callable[[], str]) -> None:
+        """cookies: as sent; site_key: gives the key, None if the site has none; secure: whether the request came over
+        https; login: gives what nobody else knows of the visitor's login, '' if he has none: who has planted a cookie
+        in his browser cannot make tokens for him then.
+        """
         self.secret: str | None = None
         self.is_possible = site_key is not None
         self._options = options
         self._site_key = site_key
-        name = form_cookie_name(options)
+        self._secure = secure
+        self._login = login
+        name = form_cookie_name(options, secure)
         self._sent = next((value for sent, value in cookies if sent == name and is_well_formed(value)), '')
         self._new = ''
         self._forget = False
@@ -50,12 +55,12 @@ class FormCookie:
         """Whether the browser has the cookie already."""
         return bool(self._sent)
 
-    def headers(self, path: str, secure: bool) -> list[tuple[str, str]]:
+    def headers(self) -> list[tuple[str, str]]:
         """The Set-Cookie for a new cookie, or to forget the one sent."""
         if self._new:
-            return [('Set-Cookie', form_cookie(self._options, self._new, path=path, secure=secure))]
-        return [('Set-Cookie', expired_form_cookie(self._options, path=path, secure=secure))] if self._forget else []
+            return [('Set-Cookie', form_cookie(self._options, self._new, secure=self._secure))]
+        return [('Set-Cookie', expired_form_cookie(self._options, secure=self._secure))] if self._forget else []
 
     def _secret_of(self, cookie: str) -> str:
         assert self._site_key is not None
-        return hmac.digest(self._site_key(), b'form ' + cookie.encode(), 'sha256').hex()
+        return hmac.digest(self._site_key(), f'form {cookie} {self._login()}'.encode(), 'sha256').hex()

@@ -15,6 +15,7 @@ from spyce.sessions.dbm import DbmStore
 from spyce.sessions.errors import SessionError, SessionNotFoundError, StoreError
 from spyce.sessions.ids import fingerprint, may_be_stored
 from spyce.sessions.info import SessionInfo, describe, read_items
+from spyce.sessions.items import NOBODY, Login
 from spyce.sessions.link import StoreLink
 from spyce.sessions.locking import Key
 from spyce.sessions.native import Entry, NativeStore
@@ -84,16 +85,18 @@ class SessionManager:
             self._native.close()
 
     def request_session(self, cookies: Cookies | Callable[[], Cookies], *, secure: bool,
-                        arrived: float | None = None, label: str = '') -> RequestSession:
+                        arrived: float | None = None, label: str = '',
+                        login: Callable[[], Login] = lambda: NOBODY) -> RequestSession:
         """The session of one request; no store is touched yet.
 
         cookies: names and values as sent, in order, or what gives them when they are needed; secure: whether the
         request came over https; arrived: when it came (time of the clock), None for now; label: what the log calls
-        the request where others wait for its session, such as the page; never an id.
+        the request where others wait for its session, such as the page; never an id; login: gives who is logged in:
+        his session is given to nobody else.
         """
         get_cookies = cookies if callable(cookies) else lambda: cookies
         return RequestSession(self, get_cookies, secure=secure, arrived=self.clock() if arrived is None else arrived,
-                              label=label)
+                              label=label, login=login)
 
     def clean(self, limit: int | None = None) -> int:
         """Remove expired sessions, at most `limit`, in short steps; how many were removed."""

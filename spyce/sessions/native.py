@@ -20,7 +20,8 @@ BOOKKEEPING = ('_expires', '_lastaccess')
 BOOKKEEPING_PREFIX = '_spyce_'
 SECRET = '_spyce_secret'
 FLASHES = '_spyce_flashes'
-ENGINE_ITEMS = (SECRET, FLASHES)
+OWNER = '_spyce_owner'
+ENGINE_ITEMS = (SECRET, FLASHES, OWNER)
 """Bookkeeping that is kept like an item, and that pages do not see."""
 
 

@@ -1,223 +1,34 @@
-"""The session of one request: found when first used, saved once, before the response leaves."""
+"""The session of one request: its tokens and messages, its new ids, and its end before the response leaves."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 from spyce.sessions.cookie import expired_cookie, session_cookie
-from spyce.sessions.errors import SessionChanged, SessionReadOnly, SessionValueError
+from spyce.sessions.errors import SessionReadOnly
 from spyce.sessions.formcookie import FormCookie
-from spyce.sessions.ids import new_id
-from spyce.sessions.link import StoreLink
-from spyce.sessions.native import ENGINE_ITEMS, FLASHES, SECRET, is_bookkeeping
-from spyce.sessions.options import LOCK_MODES, check_lock, check_seconds
+from spyce.sessions.items import SessionItems
+from spyce.sessions.native import FLASHES, OWNER, SECRET
 from spyce.sessions.tokens import check_token, make_token, new_secret, secret_for
-from spyce.sessions.users import check_indexed
-from spyce.sessions.values import Items, Packed, SessionValues, pack, unpack
-
-if TYPE_CHECKING:
-    from spyce.sessions.manager import SessionManager
-
-Number = int | float
+from spyce.sessions.values import unpack
 
 SENT = 'it was saved and unlocked when the headers went out; put before the first flush() or unbuffer()'
 
 
-class RequestSession(MutableMapping[str, Any]):
+class RequestSession(SessionItems):
     """The session as one request sees it: a mapping, and what can be done with a session beyond that.
 
-    Used by one thread.  Nothing is read or locked before the first use; nothing is stored unless something was put.
-    finish() or abandon() must be called at the end.
+    Nothing is stored unless something was put. finish() or abandon() must be called at the end.
+    gave_token: whether token() was called, so that the answer has something for this visitor only.
     """
 
-    def __init__(self, manager: SessionManager, cookies: Callable[[], Sequence[tuple[str, str]]], *, secure: bool,
-                 arrived: float, label: str = '') -> None:
-        """See SessionManager.request_session()."""
-        self._manager = manager
-        self._options = manager.options
-        self._get_cookies = cookies
-        name = self._options.session_cookie_name
-        # No method of this object: who drops it, drops its lock.
-        self._link = StoreLink(manager, lambda: [value for sent, value in cookies() if sent == name], arrived, label)
-        self._secure = secure
-        self._path = self._options.session_path
-        self._mode: str | None = None  # None: no view yet
-        self._values: SessionValues | None = None  # None: not used yet
-        self._is_new = False
-        self._was_put = False
-        self._forget_cookie = False
-        self._read_only = ''  # why nothing may be put any more
-        self._finished = False
+    gave_token = False
 
     @cached_property
     def _form(self) -> FormCookie:
-        return FormCookie(self._options, self._get_cookies(), self._manager.site_key)
-
-    # What pages say at import
-
-    def view(self, *, path: str | None = None, expire: float | None = None, lock: str | None = None,
-             readonly: bool = False) -> None:
-        """Another page or module of this request uses the session, with these options.
-
-        path: of the cookie; expire: idle seconds; lock: mode; None leaves them as they are. The strongest mode that
-        any view asks for counts ('request', 'merge', 'readonly'); a view that names none means the config's.
-        Raises ValueError, SessionLocked; SessionChanged if the session was read already and has changed meanwhile.
-        """
-        if path is not None:
-            self._options.check_cookie_path('path', path)
-            self._path = path
-        if expire is not None:
-            check_seconds('expire', expire)
-            self._link.expire = float(expire)
-        if lock is not None:
-            check_lock('lock', lock)
-            if readonly and lock != 'readonly':
-                raise ValueError(f'session: lock={lock!r} and readonly=True contradict each other; give one of them')
-        self._raise_mode('readonly' if readonly else lock or self._options.session_lock)
-
-    @property
-    def mode(self) -> str:
-        """'request', 'merge' or 'readonly'."""
-        return self._mode or self._options.session_lock
-
-    def _raise_mode(self, mode: str) -> None:
-        if self._mode is not None and LOCK_MODES.index(self._mode) <= LOCK_MODES.index(mode):
-            return
-        was_read = self._values is not None and not self._read_only and self.mode != 'request'
-        if mode == 'request' and was_read and not self._link.lock_unchanged():
-            raise SessionChanged(
-                'the session was read without a lock, and another request changed it before this page asked for '
-                "lock='request'; import the session with that lock before it is first read")
-        self._mode = mode
-
-    # Reading
-
-    @property
-    def sessionid(self) -> str:
-        """The id; '' as long as there is no session and nothing was put."""
-        self._load()
-        return self._link.next_id or self._link.id
-
-    @property
-    def is_new(self) -> bool:
-        """Whether this request began without a session."""
-        self._load()
-        return self._is_new
-
-    @property
-    def created(self) -> float | None:
-        """When the session was stored first, seconds since 1970; None if it has not been yet."""
-        self._load()
-        return self._link.entry.created if self._link.entry else None
-
-    @property
-    def path(self) -> str:
-        """The path of the cookie."""
-        return self._path
-
-    @property
-    def expire(self) -> float:
-        """Seconds without use after which the session ends."""
-        return self._link.expire
-
-    def __getitem__(self, name: str) -> Any:
-        if name in ENGINE_ITEMS:
-            raise KeyError(name)
-        return self._load()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([name for name in self._load() if name not in ENGINE_ITEMS])
-
-    def __len__(self) -> int:
-        values = self._load()
-        return len(values) - sum(name in values for name in ENGINE_ITEMS)
-
-    def __contains__(self, name: object) -> bool:
-        return name not in ENGINE_ITEMS and name in self._load()
-
-    def __repr__(self) -> str:
-        return f'<session of one request, lock={self.mode!r}>'
-
-    def _load(self) -> SessionValues:
-        if self._values is None:
-            self._link.find(locked=self.mode == 'request' and not self._read_only)
-            self._begin(self._link.entry.items if self._link.entry else {})
-        assert self._values is not None
-        return self._values
-
-    def _begin(self, items: Items) -> None:
-        link = self._link  # the label must not hold this object: who drops it, drops its lock
-        self._is_new = link.entry is None
-        self._was_put = False
-        self._values = SessionValues(items, self._manager.values, keeps_live=self._manager.native.keeps_live,
-                                     max_bytes=self._options.session_max_bytes, label=lambda: link.label)
-
-    # Changing
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        _check_name(name)
-        if name == self._options.session_index:
-            check_indexed(name, value)
-        self._load_to_change(f'session[{name!r}] = ...')[name] = value
-        self._note_put()
-
-    def __delitem__(self, name: str) -> None:
-        if name in ENGINE_ITEMS:
-            raise KeyError(name)
-        del self._load_to_change(f'del session[{name!r}]')[name]
-
-    def put(self, name: str, value: Any) -> None:
-        """session[name] = value."""
-        self[name] = value
-
-    def delete(self, name: str) -> None:
-        """Remove an item; one that is not there is fine."""
-        values = self._load_to_change(f'session.delete({name!r})')
-        if name in values and name not in ENGINE_ITEMS:
-            del values[name]
-
-    def incr(self, name: str, by: Number = 1) -> Number:
-        """Add to a number in the session, 0 if it is not there; its new value. In mode 'merge' stored at once."""
-        _check_name(name)
-        values = self._load_to_change(f'session.incr({name!r})')
-        added = None
-        if self.mode == 'merge' and not values.is_changed(name) and name != self._options.session_index:
-            added = self._link.incr(name, by)
-        if added is not None:
-            values.settle(name, pack(name, added, self._manager.values, keeps_live=False))
-            return added
-        total: Number = self._change_item(values, name, 0, lambda value: _sum(name, value, by))
-        return total
-
-    def _change_item(self, values: SessionValues, name: str, default: Any, change: Callable[[Any], Any]) -> Any:
-        """Put what `change` makes of an item, and return it.
-
-        In mode 'merge' it is made of what is stored now, and stored at once, unless this request has put something
-        else there; so it is where the engine may change what the page may not any more.
-        """
-        result = change(values.get(name, default))
-        if name == self._options.session_index:
-            check_indexed(name, result)
-        if self.mode == 'request' and not self._read_only:
-            values[name] = result
-            self._note_put()
-            return result
-        codec, mine = self._manager.values, values.is_changed(name)
-
-        def apply(items: Items) -> dict[str, Packed]:
-            nonlocal result
-            if not mine:
-                result = change(unpack(items[name], codec) if name in items else default)
-            return {**items, name: pack(name, result, codec, keeps_live=False)}
-
-        self._note_put()
-        if self._link.entry is None:
-            self._link.create(apply({}))
-        else:
-            self._link.change(apply)
-        values.settle(name, pack(name, result, codec, keeps_live=False))
-        return result
+        login = self._login  # not this object, see SessionItems
+        return FormCookie(self._options, self._get_cookies(), self._manager.site_key, secure=self._secure,
+                          login=lambda: login()[1])
 
     # CSRF tokens, messages
 
@@ -233,7 +44,8 @@ class RequestSession(MutableMapping[str, Any]):
 
         Raises SessionReadOnly if the cookie would be needed, and the headers have been sent.
         """
-        secret = self._load().get(SECRET)
+        self.gave_token = True
+        secret = self._stored_secret()
         if secret is None and self._is_visitor() and self._form.is_possible:
             if self._finished and not self._form.is_sent and self._form.secret is None:
                 raise SessionReadOnly(f'session.token(): its cookie cannot be sent any more: {self._read_only}')
@@ -247,14 +59,25 @@ class RequestSession(MutableMapping[str, Any]):
     def check(self, token: object, purpose: str = '') -> bool:
         """Whether `token`, as a form sent it, is one that token() gave to a page of this session, or, for a visitor
         without one, to a page in this browser, for this purpose. None is not."""
-        secret = self._load().get(SECRET)
+        secret = self._stored_secret()
         if secret is None and self._is_visitor() and self._form.is_possible:
             secret = self._form.sent_secret()
         return secret is not None and check_token(token, secret_for(secret, purpose))
 
-    def _is_visitor(self) -> bool:
-        """Whether there is no session, stored or begun."""
-        return self._link.entry is None and not self._was_put
+    def _stored_secret(self) -> str | None:
+        """The secret of the session, if it has one. It is read without the lock: a page that does no more than show a
+        form lets others of its visitor through."""
+        if self._values is not None:
+            return cast('str | None', self._values.get(SECRET))
+        if not self._was_found:
+            self._find(locked=False)
+        packed = self._link.entry.items.get(SECRET) if self._link.entry else None
+        return None if packed is None else cast(str, unpack(packed, self._manager.values))
+
+    def _beginning(self) -> dict[str, str]:
+        # The forms that the visitor has open go on to be good.
+        secret = self._form.secret or self._form.sent_secret() if self._form.is_possible else None
+        return {**super()._beginning(), **({SECRET: secret} if secret is not None else {})}
 
     def flash(self, text: str, kind: str = 'info') -> None:
         """Leave a message for the next page that asks for flashes(): after a redirect, say. It is a put."""
@@ -277,14 +100,6 @@ class RequestSession(MutableMapping[str, Any]):
         self._change_item(values, FLASHES, [], take)
         return [(kind, text) for kind, text in taken]
 
-    def rollback(self) -> None:
-        """Forget what this request put and deleted; what incr() or release() stored stays."""
-        if self._values is not None and not self._read_only:
-            self._values.rollback()
-            self._was_put = False
-            if self._link.entry is None:
-                self._link.next_id = ''
-
     def regenerate(self) -> None:
         """Give the session a new id when it is saved; call it at login. The old id then leads nowhere.
 
@@ -299,6 +114,9 @@ class RequestSession(MutableMapping[str, Any]):
             self._begin({})
             return
         self._link.renew()
+        owner = self._login()[0]
+        if owner and not self._is_visitor():
+            values[OWNER] = owner
         if SECRET in values or (self.mode == 'merge' and self._link.entry is not None):
             values[SECRET] = new_secret()  # in mode merge another request may have put one meanwhile
 
@@ -315,23 +133,6 @@ class RequestSession(MutableMapping[str, Any]):
         self._link.forget()
         self._begin({})
 
-    def _load_to_change(self, what: str) -> SessionValues:
-        if self._read_only:
-            raise SessionReadOnly(f'{what}: the session can only be read now: {self._read_only}')
-        if self.mode == 'readonly':
-            raise SessionReadOnly(f"{what}: the session was imported with readonly=True; import it without, or with "
-                                  "lock='merge' or lock='request'")
-        return self._load()
-
-    def _note_put(self) -> None:
-        if self._is_visitor() and self._form.is_possible:
-            secret = self._form.secret or self._form.sent_secret()
-            if secret is not None:
-                self._load()[SECRET] = secret  # the forms that the visitor has open go on to be good
-        self._was_put = True
-        if self._link.entry is None and not self._link.is_replaced:
-            self._link.next_id = self._link.next_id or new_id()
-
     # The end
 
     def release(self) -> None:
@@ -347,12 +148,12 @@ class RequestSession(MutableMapping[str, Any]):
         if self._finished:
             return []
         self._finished = True
-        was_used = self._values is not None
+        was_used = self._was_found
         self._close(why)
         if not was_used:
             return []
-        return [*self._cookie(), *self._form.headers(self._path, self._secure),
-                ('Cache-Control', 'no-store'), ('Vary', 'Cookie')]
+        form_headers = self._form.headers() if '_form' in self.__dict__ else []
+        return [*self._cookie(), *form_headers, ('Cache-Control', 'no-store'), ('Vary', 'Cookie')]
 
     def abandon(self) -> None:
         """Unlock without saving."""
@@ -376,9 +177,7 @@ class RequestSession(MutableMapping[str, Any]):
             self._manager.cleaner.note_change()
 
     def _save(self) -> None:
-        if self._values is None:
-            return
-        if self.mode == 'readonly':
+        if self._values is None or self.mode == 'readonly':
             self._link.touch()
             return
         changes = self._values.changes()
@@ -402,15 +201,3 @@ class RequestSession(MutableMapping[str, Any]):
         return []
 
 
-def _check_name(name: object) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f'session[{name!r}]: the name of an item is a str, not {type(name).__name__}')
-    if is_bookkeeping(name):
-        raise SessionValueError(f'session[{name!r}]: names _expires, _lastaccess and _spyce_... are kept for the '
-                                'engine; use another one')
-
-
-def _sum(name: str, value: Any, by: Number) -> Number:
-    if isinstance(value, (int, float)) and isinstance(by, (int, float)):
-        return value + by
-    raise TypeError(f'session.incr({name!r}, {by!r}): {value!r} and the step must be numbers')

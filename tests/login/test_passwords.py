@@ -35,7 +35,8 @@ def test_one_text_typed_in_two_ways_is_one_password():
 
 
 @pytest.mark.parametrize('hashed', ['', 'secret', 'md5$1$2$3$4$5', 'scrypt$x$8$1$aa$bb', 'scrypt$16384$8$5$aa',
-                                    'scrypt$15$8$1$aa$bb', 'scrypt$1073741824$8$1$aa$bb', 'scrypt$16$1$1$a$bb'])
+                                    'scrypt$15$8$1$aa$bb', 'scrypt$1073741824$8$1$aa$bb', 'scrypt$16$1$1$a$bb',
+                                    'scrypt$-1$8$1$aa$bb', b'scrypt', 7])
 def test_what_is_no_hash_is_an_error_that_says_so(hashed):
     with pytest.raises(ValueError, match='hash_password'):
         verify_password('secret', hashed)

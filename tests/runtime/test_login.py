@@ -210,7 +210,8 @@ def test_validators_of_2_1_can_be_taken_from_the_config(tmp_path):
 
 
 @pytest.mark.parametrize(('body', 'what'), [
-    ('return True', 'bool'), ('return (1, 2)', 'tuple'), ('return 1.5', 'float'), ('1 / 0', 'ZeroDivisionError')])
+    ('return True', 'bool'), ('return (1, 2)', 'tuple'), ('return 1.5', 'float'), ('1 / 0', 'ZeroDivisionError'),
+    ('return ""', 'gave ')])
 def test_a_validator_that_gives_no_id_is_an_error_and_nobody_gets_in(site, body, what):
     client = site({'page.spy': '<spy:login_required validator="v.check"/>in', 'v.py': f'def check(a, b):\n  {body}\n'},
                   debug=True)
