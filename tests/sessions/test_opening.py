@@ -13,6 +13,7 @@ import spyce
 from spyce.cli import main
 from spyce.config import ConfigError
 from spyce.sessions import DbmStore, MemoryStore, SessionManager, open_store
+from spyce.testing import Client
 
 pytest.importorskip('redis', reason='the package redis is not installed')
 pytest.importorskip('sqlalchemy', reason='the package SQLAlchemy is not installed')
@@ -103,6 +104,7 @@ def test_a_config_may_open_a_store_with_arguments(tmp_path: Path) -> None:
     app: Any = spyce.make_app(str(tmp_path))
     assert repr(app.server.config.session_store) == f"SQLStore('sqlite:///{tmp_path}/site.db', table='mine')"
     assert (tmp_path / 'site.db').exists()
+    app.server.sessions.close()
 
 
 def test_a_server_that_does_not_answer_stops_the_start(tmp_path: Path) -> None:
@@ -113,9 +115,11 @@ def test_a_server_that_does_not_answer_stops_the_start(tmp_path: Path) -> None:
 
 def test_commands_use_the_store_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f'sqlite:///{tmp_path}/site.db'
-    session = SessionManager.for_store(open_store(url)).request_session([], secure=False)
+    manager = SessionManager.for_store(open_store(url))
+    session = manager.request_session([], secure=False)
     session['n'] = 1
     session.finish()
+    manager.close()
     monkeypatch.setenv('SPYCE_SESSION_STORE', url)
     done = CliRunner().invoke(main, ['sessions', 'list', '--full-ids', '--root', str(tmp_path)])
     assert session.sessionid in done.output
@@ -123,11 +127,26 @@ def test_commands_use_the_store_of_the_environment(tmp_path: Path, monkeypatch: 
     assert f"SQLStore('{url}'" in done.output
 
 
+def test_sessions_may_lie_beside_the_tables_of_the_site(tmp_path: Path) -> None:
+    (tmp_path / 'spyceconf.py').write_text(
+        'from spyce.db import open_db\nfrom spyce.sessions import SQLStore\n'
+        "db = open_db('sqlite:///site.db')\nsession_store = SQLStore(engine=db.engine)\n")
+    (tmp_path / 'n.spy').write_text("[[.import name=session]][[ session['n'] = session.get('n', 0) + 1 ]]"
+                                    "[[= session['n'], db.spyce_sessions.count() ]]")
+    app: Any = spyce.make_app(str(tmp_path))
+    client = Client(app, raise_errors=True)
+    assert client.get('/n.spy').text.strip() == '(1, 0)'
+    assert client.get('/n.spy').text.strip() == '(2, 1)'
+    app.server.config.db.engine.dispose()
+
+
 def test_stores_by_one_url_share_their_sessions(tmp_path: Path) -> None:
-    url = f'sqlite:///{tmp_path}/site.db'
-    session = SessionManager.for_store(open_store(url)).request_session([], secure=False)
+    managers = [SessionManager.for_store(open_store(f'sqlite:///{tmp_path}/site.db')) for _ in range(2)]
+    session = managers[0].request_session([], secure=False)
     session['n'] = 1
     session.finish()
-    again = SessionManager.for_store(open_store(url)).request_session([('sessionid', session.sessionid)], secure=False)
+    again = managers[1].request_session([('sessionid', session.sessionid)], secure=False)
     assert dict(again) == {'n': 1}
     again.finish()
+    for manager in managers:
+        manager.close()
