@@ -217,11 +217,11 @@ def engine_at(url: str | URL, timeout: float) -> Engine:
 
 def _connect_args(url: URL, timeout: float) -> dict[str, Any]:
     """What the driver is told of time, in its own words."""
-    driver = url.get_driver_name()
-    if driver in ('psycopg', 'psycopg2'):
-        return {'connect_timeout': max(2, math.ceil(timeout)), 'tcp_user_timeout': math.ceil(timeout * 1000)}
+    driver, seconds = url.get_driver_name(), max(1, math.ceil(timeout))
+    if driver in ('psycopg', 'psycopg2'):  # the server ends what takes too long; this is for one that is not there
+        return {'connect_timeout': max(2, seconds), 'tcp_user_timeout': seconds * 1000, 'keepalives_idle': seconds,
+                'keepalives_interval': max(1, seconds // 3)}
     if driver in ('pymysql', 'mysqldb'):
-        seconds = max(1, math.ceil(timeout))
         return {'connect_timeout': seconds, 'read_timeout': seconds, 'write_timeout': seconds}
     return {'timeout': timeout} if driver == 'pysqlite' else {}
 
