@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
 if TYPE_CHECKING:
     from spyce.sessions import SessionManager
     from spyce.sessions.info import SessionInfo
+    from spyce.sessions.native import NativeStore
 
 Command = Callable[..., Any]
 
@@ -144,6 +145,52 @@ def destroy(sessionid: str | None, older_than: float | None, yes: bool, root: st
             since = _local(manager.clock() - older_than)
             click.confirm(f'End all sessions that were made before {since}?', abort=True, err=True)
         _print_count('ended', manager.destroy_older_than(older_than), '', as_json)
+
+
+@sessions.command('copy')
+@click.argument('source', metavar='FROM')
+@click.argument('target', metavar='TO')
+@click.option('--again', is_flag=True, help='Bring an earlier copy up to date, before TO is used: also remove there '
+                                            'what FROM has no more.')
+@_site_options
+def copy_command(source: str, target: str, again: bool, root: str | None, config: str | None, as_json: bool) -> None:
+    """Copy the sessions of the store FROM to the store TO.
+
+    Both are URLs, as session_store in a config can be, such as dbm:/var/lib/site or redis://host; `site:` is the store
+    of the site. FROM may be in use; TO must be empty, and not in use yet.
+    """
+    from spyce.sessions.copying import NotEmpty, copy_sessions
+    with _manager(root, config) as manager, _store_at(source, manager) as from_store, \
+            _store_at(target, manager) as to_store:
+        try:
+            copied = copy_sessions(from_store, to_store, manager.clock(), again)
+        except NotEmpty:
+            raise click.ClickException(f'{to_store!r} has sessions already: name an empty store, or bring an earlier '
+                                       'copy up to date with --again') from None
+        if as_json:
+            _print_json(copied._asdict())
+        else:
+            click.echo(', '.join(f'{count} {what}' for what, count in copied._asdict().items()))
+
+
+@contextmanager
+def _store_at(url: str, manager: SessionManager) -> Iterator[NativeStore]:
+    """The store that an argument of copy names. An error that the operator can mend is raised as ClickException."""
+    from spyce.sessions import open_store
+    if url == 'site:':
+        yield manager.native
+        return
+    try:
+        store = cast('NativeStore', open_store(url))
+        if getattr(store, 'keeps_live', False):
+            raise ValueError('memory: is the memory of this command alone')
+        store.check()
+    except (ValueError, ImportError) as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 @contextmanager

@@ -116,7 +116,7 @@ class TestServe:
     @pytest.mark.parametrize('config, message', [
         ("debug = 'x'", "debug = 'x' cannot be used: expected True or False"),
         ('1/0', 'ZeroDivisionError: division by zero'),
-        ("session_store = 'redis:'", 'no session store redis:')])
+        ("session_store = 'redis:'", "'redis:' names no session store")])
     def test_a_config_that_is_wrong(self, run, tmp_path, config, message):
         write(tmp_path, 'spyceconf.py', config)
         done = run('serve', '--port', '0')

@@ -171,7 +171,7 @@ def test_unknown_and_ambiguous_ids_are_errors_of_one_line(site: Site, monkeypatc
     assert failure(site.run('show', 'abc')) == "Error: 'abc' is too short: give at least 4 characters of the id"
     ids = iter(['same' + 'A' * 39, 'same' + 'B' * 39])
     monkeypatch.setattr('spyce.sessions.link.new_id', lambda: next(ids))
-    monkeypatch.setattr('spyce.sessions.request.new_id', lambda: next(ids), raising=False)
+    monkeypatch.setattr('spyce.sessions.items.new_id', lambda: next(ids), raising=False)
     site.make(n=1)
     site.make(n=2)
     assert failure(site.run('destroy', 'same')).startswith("Error: 2 sessions have ids that begin with 'same': ")
@@ -184,7 +184,7 @@ def test_unknown_and_ambiguous_ids_are_errors_of_one_line(site: Site, monkeypatc
 def test_an_id_may_look_like_an_option(site: Site, start: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sessionid = (start + 'x' * 43)[:43]
     monkeypatch.setattr('spyce.sessions.link.new_id', lambda: sessionid)
-    monkeypatch.setattr('spyce.sessions.request.new_id', lambda: sessionid, raising=False)
+    monkeypatch.setattr('spyce.sessions.items.new_id', lambda: sessionid, raising=False)
     assert site.make(n=1) == sessionid
     assert 'n     1' in site.said('show', sessionid)
     assert site.said('destroy', sessionid[:8] + '...') == 'ended 1 session\n'
