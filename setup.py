@@ -30,6 +30,7 @@ setup(
     ],
     extras_require={
         'cli': ['rich>=13'],          # tables of `spyce sessions` at a terminal
+        'metrics': ['prometheus-client>=0.20'],  # metrics_path: figures for Prometheus, by its own library
         'migrate': ['fissix>=24.4'],  # `spyce migrate`: Python 2 to 3; the kept fork of lib2to3, which Python dropped
         'redis': ['redis[hiredis]>=5.3'],  # RedisStore: the client of Redis's own makers, released every few weeks
         'template': ['jinja2>=3'],    # the module template: templates of Jinja2 in pages
@@ -51,6 +52,7 @@ setup(
             'psycopg[binary]>=3.1',  # SQLStore, if the machine has a PostgreSQL server
             'pymysql>=1.1',       # SQLStore, if the machine has a MariaDB server
             'playwright>=1.40',   # the demonstration site in a real Chromium, if the machine has one
+            'prometheus-client>=0.20',  # metrics_path
             'pytest>=8',
             'redis[hiredis]>=5.3',  # RedisStore, if the machine has a redis-server or valkey-server
             'sqlalchemy>=2',      # spyce.db is tested on SQLite; SQLStore

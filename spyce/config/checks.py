@@ -36,6 +36,13 @@ def path_text(value: Any) -> str:
     return path
 
 
+def url_path(value: Any) -> str | None:
+    """A path that the engine answers itself; None for none."""
+    if value is not None and (not isinstance(value, str) or not value.startswith('/') or not value.isascii()):
+        raise ValueError("the path of a url, such as '/health', or None")
+    return value
+
+
 def flag(value: Any) -> bool:
     if isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)):
         return bool(value)

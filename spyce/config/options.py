@@ -89,6 +89,11 @@ class Config:
     threads: int = option(None, lambda value: value if value is None else checks.at_least(1)(value))
     processes: int = option(1, checks.at_least(1))
 
+    # For operators
+    health_path: str | None = option(None, checks.url_path)
+    metrics_path: str | None = option(None, checks.url_path)
+    metrics_clients: list[Any] = option(lambda: checks.networks(['127.0.0.0/8', '::1']), checks.networks)
+
     # Login and forms
     login_defaultvalidator: Callable[..., Any] | None = option(None, checks.function)
     login_storage: Any = option(None, checks.login_storage)

@@ -50,6 +50,7 @@ from spyce.web.filetypes import content_type
 if TYPE_CHECKING:
     from spyce.config import Config
     from spyce.login.manager import LoginManager
+    from spyce.metrics import Metrics
     from spyce.sessions import SessionManager
 
 log = logging.getLogger('spyce.page')
@@ -325,7 +326,20 @@ class spyceServer:
         from spyce.runtime.sitesessions import SiteCodec
         from spyce.sessions import SessionManager
         return SessionManager(self.config.sessions, create_lock=self.createLock, values=SiteCodec(self),
-                              site_key=lambda: self._site_key)
+                              site_key=lambda: self._site_key,
+                              measured=None if self.metrics is None else self.metrics.measured)
+
+    @cached_property
+    def metrics(self) -> Metrics | None:
+        """The figures of this process, None without metrics_path. Raises SpyceError if prometheus_client is missing."""
+        if self.config.metrics_path is None:
+            return None
+        try:
+            from spyce.metrics import Metrics
+        except ImportError as error:
+            raise SpyceError("metrics_path needs the package prometheus_client: pip install "
+                             "'spyce-session[metrics]'") from error
+        return Metrics()
 
     @cached_property
     def _site_key(self) -> bytes:

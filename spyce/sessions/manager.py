@@ -36,11 +36,12 @@ class SessionManager:
 
     def __init__(self, options: SessionOptions, *, create_lock: Callable[[str], Any],
                  clock: Callable[[], float] = time.time, values: Codec | None = None,
-                 site_key: Callable[[], bytes] | None = None) -> None:
+                 site_key: Callable[[], bytes] | None = None,
+                 measured: Callable[[NativeStore], NativeStore] | None = None) -> None:
         """create_lock: the server's createLock; values: how values are pickled; clock: seconds since 1970.
 
         site_key: gives a secret of the site, for CSRF tokens of visitors without a session; without it token() makes
-        a session.
+        a session. measured: gives what to use in the place of a store, to measure its work.
         """
         self.options = options
         self.clock = clock
@@ -52,6 +53,7 @@ class SessionManager:
         self._create_lock = create_lock
         self._mutex = threading.Lock()
         self._native: NativeStore | None = None
+        self._measured = measured
 
     @property
     def store(self) -> Any:
@@ -65,7 +67,8 @@ class SessionManager:
         if self._native is None:
             with self._mutex:
                 if self._native is None:
-                    self._native = self._make_native()
+                    native = self._make_native()
+                    self._native = native if self._measured is None else self._measured(native)
         return self._native
 
     @classmethod

@@ -67,6 +67,7 @@ class NativeStore(SessionStore):
     """A store that the engine uses directly. All methods may be called by many threads; times are given, not taken."""
 
     keeps_live = False
+    counts_quickly = True  # whether stats() may be asked for every minute
     adds_itself = False  # whether incr() does anything
     compares = False  # whether update_if_same() does anything
     kept_of_id = 0  # how many characters at the beginning of an id its replacement must have too

@@ -75,6 +75,7 @@ class RedisStore(DirectStore):
     """
 
     compares = True
+    counts_quickly = False
     kept_of_id = TAG
 
     def __init__(self, url: str | None = None, *, client: Any = None, prefix: str = 'spyce:', lease: float = 30.0,

@@ -177,6 +177,10 @@ def app_for(config: Config) -> Application:
     from spyce.runtime.server import spyceServer
     from spyce.sessions.errors import SessionError
     try:
-        return Application(spyceServer(config))
+        server = spyceServer(config)
+        if config.health_path is None and config.metrics_path is None:
+            return Application(server)
+        from spyce.web.operating import OperatedApplication
+        return OperatedApplication(server)
     except (SessionError, SpyceError) as error:
         raise ConfigError(str(error)) from error

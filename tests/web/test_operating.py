@@ -1,0 +1,189 @@
+"""What operators ask a site: health_path for load balancers, metrics_path for Prometheus."""
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spyce.config import ConfigError
+from spyce.sessions import DbmStore, MemoryStore
+from spyce.sessions.errors import StoreError
+from spyce.testing import Client
+
+PAGES = {'page.spy': '[[.import name=session]][[= session.incr("n") ]]', 'plain.spy': 'plain',
+         'end.spy': '[[.import name=session]][[ session.invalidate() ]]', 'health.spy': 'a page of that name'}
+
+
+def value(client: Client, name: str) -> float:
+    """Of one figure, with its labels as Prometheus writes them; 0 if it is not there yet."""
+    answer = client.get('/metrics')
+    assert answer.status == 200
+    found = re.search(rf'^{re.escape(name)} (\S+)$', answer.text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+class TestHealth:
+    def test_a_site_whose_sessions_work_is_well(self, site):
+        client = site(PAGES, health_path='/health')
+        answer = client.get('/health')
+        assert (answer.status, answer.text, answer.headers['Cache-Control']) == (200, 'ok\n', 'no-store')
+        assert client.head('/health').text == ''
+        assert not list(client.cookies)
+
+    def test_nothing_is_stored(self, site):
+        store = MemoryStore()
+        site(PAGES, health_path='/health', session_store=store).get('/health')
+        assert store.list() == []
+
+    def test_a_store_that_cannot_be_used_is_said_without_a_word_about_it(self, site, caplog):
+        class Broken(MemoryStore):
+            broken = False
+
+            def check(self) -> None:
+                if self.broken:
+                    raise StoreError('/secret/place cannot be reached')
+
+        store = Broken()
+        client = site(PAGES, health_path='/health', session_store=store)
+        store.broken = True
+        answer = client.get('/health')
+        assert answer.status == 503
+        assert 'secret' not in answer.text
+        assert '/secret/place' in caplog.text
+
+    def test_a_store_that_breaks_while_it_is_used_is_noticed(self, site, tmp_path):
+        (tmp_path / 'data').mkdir()
+        client = site(PAGES, health_path='/health', session_store=DbmStore(tmp_path / 'data'))
+        assert client.get('/page.spy').status == 200
+        file = tmp_path / 'data' / 'spyce-sessions' / 'sessions.db'
+        for part in file.parent.glob('sessions.db*'):
+            part.write_bytes(b'damaged' * 1000)
+        assert client.get('/health').status == 503
+
+    def test_a_flood_of_questions_does_not_reach_the_store(self, site):
+        asked = []
+
+        class Asked(MemoryStore):
+            def resolve(self, sessionid):
+                asked.append(sessionid)
+                return super().resolve(sessionid)
+
+        client = site(PAGES, health_path='/health', session_store=Asked())
+        for _ in range(50):
+            assert client.get('/health').status == 200
+        assert len(asked) < 5
+
+    def test_it_is_that_path_and_no_other_and_for_reading(self, site):
+        client = site(PAGES, health_path='/health')
+        assert client.get('/health.spy').text.strip() == 'a page of that name'
+        assert client.get('/health/').status == 404
+        assert client.post('/health', {}).status == 404
+
+    def test_without_the_option_there_is_none(self, site):
+        assert site(PAGES).get('/health').status == 404
+
+
+class TestMetrics:
+    @pytest.fixture
+    def client(self, site):
+        return site(PAGES, metrics_path='/metrics')
+
+    def test_requests_are_counted_by_the_class_of_their_status(self, client):
+        client.get('/plain.spy')
+        client.get('/nothing.spy')
+        client.get('/nothing.spy')
+        assert value(client, 'spyce_requests_total{status="2xx"}') == 1
+        assert value(client, 'spyce_requests_total{status="4xx"}') == 2
+        assert value(client, 'spyce_request_seconds_count') == 3
+
+    def test_so_is_what_becomes_of_sessions(self, client):
+        client.get('/page.spy')
+        client.get('/page.spy')
+        client.get('/end.spy')
+        assert value(client, 'spyce_session_events_total{event="created"}') == 1
+        assert value(client, 'spyce_session_events_total{event="ended"}') == 1
+        assert value(client, 'spyce_store_seconds_count{operation="save"}') == 1
+        assert value(client, 'spyce_session_lock_seconds_count') == 2
+
+    def test_sessions_in_the_store_are_counted(self, site):
+        client = site(PAGES, metrics_path='/metrics')
+        client.get('/page.spy')
+        assert value(client, 'spyce_sessions{state="live"}') == 1
+
+    def test_who_waits_in_vain_is_counted(self, site):
+        client = site(PAGES, metrics_path='/metrics', session_lock_timeout=0.05)
+        client.get('/page.spy')
+        holder = client.app.server.sessions.request_session([('sessionid', client.cookies['sessionid'])], secure=False)
+        try:
+            assert holder['n'] == 1
+            assert client.get('/page.spy').status == 503
+        finally:
+            holder.abandon()
+        assert value(client, 'spyce_session_refusals_total{reason="in use"}') == 1
+
+    def test_sessions_are_exact_with_them_too(self, client):
+        assert [client.get('/page.spy').text.strip() for _ in range(3)] == ['1', '2', '3']
+
+    @pytest.mark.parametrize(('address', 'headers', 'status'), [
+        ('127.0.0.1', {}, 200), ('::1', {}, 200), ('203.0.113.9', {}, 404), ('10.0.0.9', {}, 404), ('', {}, 404),
+        ('127.0.0.1', {'X-Forwarded-For': '203.0.113.9'}, 404), ('127.0.0.1', {'Via': '1.1 proxy'}, 404)])
+    def test_strangers_do_not_see_them(self, client, address, headers, status):
+        client.app = with_address(client.app, address)
+        assert client.get('/metrics', headers=headers).status == status
+
+    @pytest.mark.parametrize(('forwarded', 'status'), [('10.1.2.3', 200), ('203.0.113.9', 404)])
+    def test_the_config_says_who_does(self, site, forwarded, status):
+        client = site(PAGES, metrics_path='/metrics', metrics_clients=['10.0.0.0/8'], trusted_proxies=['127.0.0.1'])
+        client.app = with_address(client.app, '127.0.0.1')
+        assert client.get('/metrics', headers={'X-Forwarded-For': forwarded}).status == status
+
+    def test_nothing_that_a_client_sends_is_in_them(self, client):
+        client.get('/planted-path', query={'planted': 'query'}, headers={'User-Agent': 'planted', 'X-Planted': 'x'})
+        client.cookies['sessionid'] = 'planted' + 'x' * 36
+        client.get('/page.spy')
+        assert 'planted' not in client.get('/metrics').text
+
+    def test_without_the_option_prometheus_is_not_imported(self, tmp_path):
+        (tmp_path / 'page.spy').write_text('hello')
+        program = ('import sys, spyce; app = spyce.make_app(sys.argv[1]); from spyce.testing import Client; '
+                   "Client(app).get('/page.spy'); print('prometheus_client' in sys.modules)")
+        assert run(program, tmp_path).stdout == 'False\n'
+
+    def test_without_the_package_the_start_says_what_to_install(self, tmp_path):
+        program = ("import sys; sys.modules['prometheus_client'] = None; import spyce; "
+                   "spyce.make_app(sys.argv[1], metrics_path='/metrics')")
+        assert "pip install 'spyce-session[metrics]'" in run(program, tmp_path).stderr
+
+    def test_with_a_folder_for_them_all_processes_count(self, tmp_path: Path):
+        (tmp_path / 'www').mkdir()
+        (tmp_path / 'figures').mkdir()
+        (tmp_path / 'www' / 'page.spy').write_text('hello')
+        program = ("import sys, spyce; from spyce.testing import Client; "
+                   "client = Client(spyce.make_app(sys.argv[1], metrics_path='/metrics')); client.get('/page.spy'); "
+                   "print(client.get('/metrics').text)")
+        run(program, tmp_path / 'www', PROMETHEUS_MULTIPROC_DIR=str(tmp_path / 'figures'))
+        second = run(program, tmp_path / 'www', PROMETHEUS_MULTIPROC_DIR=str(tmp_path / 'figures'))
+        assert 'spyce_requests_total{status="2xx"} 2.0' in second.stdout
+
+
+@pytest.mark.parametrize('option', ['health_path', 'metrics_path'])
+@pytest.mark.parametrize('path', ['health', 7, '/ö'])
+def test_what_is_no_path_stops_the_start(site, option, path):
+    with pytest.raises(ConfigError, match=option):
+        site(PAGES, **{option: path})
+
+
+def run(program: str, root: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, '-c', program, str(root)], capture_output=True, text=True, check=False,
+                          env={**os.environ, **environment})
+
+
+def with_address(app, address):
+    """The application as it is to a client of that address."""
+    def application(environ, start_response):
+        return app({**environ, 'REMOTE_ADDR': address}, start_response)
+    return application
