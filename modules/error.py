@@ -12,7 +12,6 @@ from spyce.legacy.spyceModule import spyceModule
 from spyce.page import PageSyntaxError
 from spyce.runtime.errors import TracebackEntry, spyceRuntimeException
 from spyce.runtime.exceptions import spyceNotFound
-from spyce.runtime.paths import page_to_run
 
 defaultErrorTemplate = '[[= error.page() ]]'
 
@@ -42,7 +41,7 @@ class error(spyceModule):
 
         Raises PathRefused for what is not a page below the root.
         """
-        file = page_to_run(url, self._api.getServer().config.root, self._api.getStack()[-1])
+        file = self._api.page_of(url)
         self._handler = lambda _: self._api.run_instead(self._api.getServer().load_page(file))
 
     def getHandler(self) -> Callable[[Any], object]:

@@ -8,7 +8,7 @@ from spyce.page import decode_source
 from spyce.page.highlight import STYLES, highlight
 from spyce.runtime.exceptions import SpyceError, spyceForbidden, spyceNotFound
 from spyce.runtime.namespace import LoadedPage
-from spyce.runtime.paths import PathRefused, page_to_run, url_to_file
+from spyce.runtime.paths import PathRefused
 
 
 class Vars:
@@ -72,7 +72,7 @@ class include(spyceModule):
         Raises PathRefused for what lies outside of the root or is not served to visitors (programs, databases).
         """
         server = self._api.getServer()
-        path = url_to_file(file, server.config.root, self._api.getStack()[-1])
+        path = self._api.file_of(file)
         if not path.endswith('.spi') and not server.serves_as_file(path):
             raise PathRefused(f'include.dump: {file!r} is of a kind that is not shown to visitors')
         if binary:
@@ -93,14 +93,13 @@ class include(spyceModule):
             raise TypeError(f'include.spycecode(): {", ".join(sorted(unknown))} is not one of {", ".join(STYLES)}')
         if url is not None:
             server = self._api.getServer()
-            with open(page_to_run(url, server.config.root, self._api.getStack()[-1]), 'rb') as file:
+            with open(self._api.page_of(url), 'rb') as file:
                 string = decode_source(file.read(), server.config.encoding, url)
         return f'<pre class="spyce">{highlight(string or "", {**STYLES, **styles})}</pre>'
 
     def _load(self, url: str) -> LoadedPage:
-        server = self._api.getServer()
-        file = page_to_run(url, server.config.root, self._api.getStack()[-1])
+        file = self._api.page_of(url)
         try:
-            return server.load_page(file)  # type: ignore[no-any-return]
+            return self._api.getServer().load_page(file)  # type: ignore[no-any-return]
         except (spyceNotFound, spyceForbidden) as error:
             raise SpyceError(f'include: the page {url!r} is missing, or cannot be read') from error

@@ -7,7 +7,7 @@ from typing import NoReturn
 from spyce.legacy.spyceModule import spyceModule
 from spyce.runtime.exceptions import spyceForbidden, spyceRedirect
 from spyce.runtime.handler import REDIRECTED
-from spyce.runtime.paths import PathRefused, url_to_file
+from spyce.runtime.paths import PathRefused
 
 
 class redirect(spyceModule):
@@ -22,11 +22,10 @@ class redirect(spyceModule):
         if (url is None) == (filename is None):
             raise TypeError('redirect.internal() takes a url or a filename')
         server = self._api.getServer()
-        current = self._api.getStack()[-1]
         try:
             if filename is not None:
                 filename = '/' + os.path.relpath(os.path.realpath(filename), os.path.realpath(server.config.root))
-            target = url_to_file(filename or url or '', server.config.root, current)
+            target = self._api.file_of(filename or url or '')
         except PathRefused as error:
             raise spyceForbidden('redirect.internal', str(error)) from error
         if not server.serves_as_page(target):

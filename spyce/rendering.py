@@ -161,12 +161,13 @@ def _transaction(db: Any) -> AbstractContextManager[object]:
 
 def _quiet_request(server: spyceServer, file: str) -> WebRequest:
     """What a page that is rendered sees as its request: a GET of its own address, without query and cookies."""
-    root = os.path.join(real_folder(server.config.root), '')
-    name = file.removeprefix(root) if file.startswith(root) else os.path.basename(file)
-    path = '/' + os.fsencode(name).decode('latin-1').replace(os.sep, '/')  # as WSGI has it
-    return WebRequest({
-        'REQUEST_METHOD': 'GET', 'SCRIPT_NAME': '', 'PATH_INFO': path, 'QUERY_STRING': '',
+    request = WebRequest({
+        'REQUEST_METHOD': 'GET', 'SCRIPT_NAME': '', 'PATH_INFO': '', 'QUERY_STRING': '',
         'SERVER_NAME': 'localhost', 'SERVER_PORT': '80', 'SERVER_PROTOCOL': 'HTTP/1.0', 'HTTP_HOST': 'localhost',
         'REMOTE_ADDR': '127.0.0.1', 'wsgi.version': (1, 0), 'wsgi.url_scheme': 'http', 'wsgi.input': io.BytesIO(),
         'wsgi.errors': sys.stderr, 'wsgi.multithread': True, 'wsgi.multiprocess': False, 'wsgi.run_once': False,
     }, server.config)
+    root = os.path.join(request.root, '')
+    name = file.removeprefix(root) if file.startswith(root) else os.path.basename(file)
+    request.environ['PATH_INFO'] = '/' + os.fsencode(name).decode('latin-1').replace(os.sep, '/')  # as WSGI has it
+    return request

@@ -6,15 +6,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 V = TypeVar('V')
 
 STRING_LIMIT = 1000
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """What tells one state of a file from another: taken from the open file, before it is read."""
 
     mtime_ns: int

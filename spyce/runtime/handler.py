@@ -18,7 +18,7 @@ from spyce.runtime.exceptions import SpyceError, spyceDone, spyceForbidden, spyc
 from spyce.runtime.handlers import forget_forms, log_unshown
 from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.output import Output
-from spyce.runtime.paths import PathRefused, page_to_run
+from spyce.runtime.paths import PathRefused, runnable, url_to_real
 from spyce.runtime.stdout import install_stdout
 from spyce.runtime.wrapper import spyceWrapper
 from spyce.sessions.errors import SessionLocked, StoreError
@@ -178,11 +178,10 @@ class Execution:
         self._run_page(page, (), {}, {'child': attrdict(attributes, _body=body)})
 
     def _parent_file(self, src: str | None, page_file: str) -> str:
-        root = self.server.config.root
         if src is None:
             beside = os.path.join(os.path.dirname(page_file), 'parent.spi')
             src = 'parent.spi' if os.path.isfile(beside) else self.server.config.defaultparent
-        return page_to_run(src, root, page_file)
+        return runnable(src, url_to_real(src, self.request.root, os.path.dirname(page_file)))
 
     # -- errors ------------------------------------------------------------------------------------------------
 

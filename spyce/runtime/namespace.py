@@ -1,6 +1,7 @@
 """The global names of a compiled page: made once, lent to one execution at a time, swept when it ends."""
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -45,12 +46,12 @@ class LoadedPage:
 
     def __init__(self, compiled: CompiledPage, file: str,
                  names: Callable[[CompiledPage, str], dict[str, Any]]) -> None:
-        """file: of the page, or for page source without one, the file beside which it is to run.
+        """file: of the page, or for page source without one, the file beside which it is to run; links are followed.
 
         names: gives the names that every execution finds, beside those it brings itself.
         """
         self.compiled = compiled
-        self.file = file
+        self.file = os.path.realpath(file)  # once: what a url in the page means is looked up from here
         self.lambdas = tuple(LoadedPage(part, file, names) for part in compiled.lambdas)
         self._base = names(compiled, file)
         self._idle: deque[Namespace] = deque(maxlen=WRAPPER_LIMIT)

@@ -78,12 +78,15 @@ def url_to_file(url: str, root: str, current_file: str) -> str:
     Manual: include module; reference 5 (URL rule). Links are followed first, then the result must lie below `root`,
     or, for a file that itself lies outside of it, below that file's folder. Raises PathRefused.
     """
+    return url_to_real(url, real_folder(root), os.path.dirname(real_file(current_file)))
+
+
+def url_to_real(url: str, root: str, folder: str) -> str:
+    """url_to_file() of a file in `folder`. root, folder: real paths. Raises PathRefused."""
     if not isinstance(url, str):
         raise TypeError(f'a url must be text, not {type(url).__name__}')
     if not url or _UNSAFE.search(url):
         raise PathRefused(f'{url!r} is not a usable path: it is empty, or has a backslash or a control character')
-    root = real_folder(root)
-    folder = os.path.dirname(real_file(current_file))
     path, _ = real_path(root if url.startswith('/') else folder, url.lstrip('/').split('/'))
     if is_below(path, root) or (not is_below(folder, root) and is_below(path, folder)):
         return path
@@ -92,7 +95,11 @@ def url_to_file(url: str, root: str, current_file: str) -> str:
 
 def page_to_run(url: str, root: str, current_file: str) -> str:
     """The file of a page or page part that `url` means. Raises PathRefused if it is not a .spy or .spi file."""
-    path = url_to_file(url, root, current_file)
+    return runnable(url, url_to_file(url, root, current_file))
+
+
+def runnable(url: str, path: str) -> str:
+    """The file that `url` means. Raises PathRefused if it is not a .spy or .spi file."""
     if not path.endswith(RUNNABLE):
         raise PathRefused(f'{url!r} is not a page: only .spy and .spi files can be run')
     return path

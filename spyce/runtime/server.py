@@ -339,6 +339,11 @@ class spyceServer:
         except ImportError as error:
             raise SpyceError("metrics_path needs the package prometheus_client: pip install "
                              "'spyce-session[metrics]'") from error
+        if self.config.metrics_path == self.config.health_path:
+            raise SpyceError(f'metrics_path and health_path are both {self.config.metrics_path!r}')
+        folder = os.environ.get('PROMETHEUS_MULTIPROC_DIR')
+        if folder is not None and not os.path.isdir(folder):
+            raise SpyceError(f'PROMETHEUS_MULTIPROC_DIR in the environment is {folder!r}, and there is no such folder')
         return Metrics()
 
     @cached_property

@@ -14,6 +14,7 @@ from spyce.runtime.handlers import run_handlers
 from spyce.runtime.modules import DEFAULT_MODULES, ModuleNotFound, default_classes
 from spyce.runtime.namespace import LoadedPage, Namespace
 from spyce.runtime.output import Output
+from spyce.runtime.paths import runnable, url_to_real
 
 if TYPE_CHECKING:
     from spyce.runtime.server import spyceServer
@@ -243,6 +244,14 @@ class spyceWrapper:
     def getFilename(self) -> str:
         """Absolute file name of this page."""
         return self.page.file
+
+    def file_of(self, url: str) -> str:
+        """The file that a url in this page means. Raises PathRefused; see url_to_file()."""
+        return url_to_real(url, self._request.root, os.path.dirname(self._request._stack[-1]))
+
+    def page_of(self, url: str) -> str:
+        """The same for a page or a part of one. Raises PathRefused."""
+        return runnable(url, self.file_of(url))
 
     def getCode(self) -> str:
         """The Python that this page was compiled to."""

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes
 
+from spyce.runtime.paths import real_folder
 from spyce.web.proxy import behind_proxy
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ class WebRequest:
         self.config = config
         self.state: dict[str, Any] = {}
         self._stack: list[str] = []
+
+    @cached_property
+    def root(self) -> str:
+        """The real path of the folder of the site: the same for the whole request, also if a link is set anew."""
+        return real_folder(self.config.root)
 
     # -- 2.1's raw request -------------------------------------------------------------------------------------
 

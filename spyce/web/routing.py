@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from spyce.runtime.paths import real_folder, real_path
+from spyce.runtime.paths import real_path
 
 if TYPE_CHECKING:
     from spyce.config import Config
@@ -37,17 +37,16 @@ class Route:
 NOTHING = Route(Kind.NOTHING)
 
 
-def route(path_info: str, config: Config) -> Route:
+def route(path_info: str, root: str, config: Config) -> Route:
     """What the path of a url means. Raises nothing: a path that is not safe means nothing.
 
-    path_info: as WSGI gives it, percent codes decoded once, bytes as latin-1.
+    path_info: as WSGI gives it, percent codes decoded once, bytes as latin-1; root: real path of the site's folder.
     """
     segments = _segments(path_info)
     if segments is None:
         return NOTHING
     is_folder = segments[-1] == ''
     names = [name for name in segments if name]
-    root = real_folder(config.root)
     found = _real_below(root, root, names)
     if found is None:
         return NOTHING

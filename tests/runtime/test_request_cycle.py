@@ -102,6 +102,23 @@ def test_a_symbolic_link_out_of_the_root_is_not_followed(site, tmp_path):
     assert 'outside' not in answer.text
 
 
+def test_a_page_in_a_linked_folder_includes_from_where_it_really_is_and_from_nowhere_above(site, tmp_path):
+    """What is outside of the root by the site's own choice, as a library may be, has that folder alone."""
+    tag = '[[.tagcollection]][[.begin name=t]][[.attr name=of]][[.import name=include]][[ include.spyce(of) ]][[.end]]'
+    client = site({'page.spy': "[[.taglib from=linked/tags.spi as=t]]<t:t of=\"=request.get1('of')\"></t:t>",
+                   'inside.spi': 'inside'}, debug=True)
+    (tmp_path / 'library').mkdir()
+    (tmp_path / 'library/tags.spi').write_text(tag)
+    (tmp_path / 'library/part.spi').write_text('beside')
+    (tmp_path / 'secret.spi').write_text('secret')
+    (Path(client.app.root) / 'linked').symlink_to(tmp_path / 'library')
+    assert client.get('/page.spy?of=part.spi').text.strip() == 'beside'
+    assert client.get('/page.spy?of=/inside.spi').text.strip() == 'inside'
+    refused = client.get('/page.spy?of=../secret.spi')
+    assert refused.status == 500
+    assert 'outside of the folder of the site' in refused.text
+
+
 def test_a_page_that_redirects_to_itself_is_an_error(site):
     page = "[[.import name=redirect]][[ redirect.internal('page.spy') ]]"
     answer = site({'page.spy': page}, debug=True).get('/page.spy')
