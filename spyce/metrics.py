@@ -5,6 +5,7 @@ of all processes of the site, else those of the one that answers.
 """
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -18,10 +19,15 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from spyce.sessions.errors import SessionLocked, StoreError
 from spyce.sessions.native import NativeStore
 
+log = logging.getLogger('spyce.web')
+
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 STATS_SECONDS = 60.0
 """Sessions are counted at most so often."""
+PATIENCE = 1.0
+"""Seconds that the figures wait for the count."""
+STATES = ('live', 'expired')
 
 QUICK = (.00005, .0001, .0002, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30)
 SLOW = (.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30)
@@ -41,10 +47,12 @@ class Metrics:
                                       buckets=QUICK, registry=registry)
         self.refusals = Counter('spyce_session_refusals', 'Requests that could not have or keep their session',
                                 ['reason'], registry=registry)
-        self.sessions = Counter('spyce_session_events', 'What became of sessions', ['event'], registry=registry)
-        self.stored = Gauge('spyce_sessions', 'Sessions in the store', ['state'], registry=registry,
+        self.sessions = Counter('spyce_session_events', 'What became of sessions and logins', ['event'],
+                                registry=registry)
+        self.stored = Gauge('spyce_sessions', 'Sessions and logins in the store', ['state'], registry=registry,
                             multiprocess_mode='mostrecent')
-        self._counting = threading.Lock()
+        self._mutex = threading.Lock()
+        self._counter: threading.Thread | None = None
         self._counted = float('-inf')
 
     def note_request(self, status: str, seconds: float) -> None:
@@ -67,26 +75,33 @@ class Metrics:
         finally:
             histogram.observe(time.perf_counter() - start)
 
-    def text(self, stats: Callable[[], dict[str, Any]] | None) -> bytes:
-        """All figures, as Prometheus reads them. stats: counts the sessions; None if that takes too long."""
-        if stats is not None:
-            self._count(stats)
+    def text(self, stats: Callable[[], dict[str, Any] | None]) -> bytes:
+        """All figures, as Prometheus reads them. stats: counts the sessions; gives None if that would take too long."""
+        self._start_to_count(stats)
         if 'PROMETHEUS_MULTIPROC_DIR' not in os.environ:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
 
-    def _count(self, stats: Callable[[], dict[str, Any]]) -> None:
-        with self._counting:
-            if time.monotonic() < self._counted + STATS_SECONDS:
+    def _start_to_count(self, stats: Callable[[], dict[str, Any] | None]) -> None:
+        """Count the sessions, if it is time, in a thread of its own: when the store hangs, one wants the rest."""
+        with self._mutex:
+            if time.monotonic() < self._counted + STATS_SECONDS or (self._counter and self._counter.is_alive()):
                 return
             self._counted = time.monotonic()
-            try:
-                found = stats()
-            except StoreError:
-                return  # the figures of requests are what one wants to see then
-            for state in ('live', 'expired'):
+            counter = self._counter = threading.Thread(target=self._count, args=(stats,), daemon=True)
+        counter.start()
+        counter.join(PATIENCE)
+
+    def _count(self, stats: Callable[[], dict[str, Any] | None]) -> None:
+        try:
+            found = stats()
+        except Exception as error:
+            log.warning('the sessions cannot be counted for the figures: %s', error)
+            found = dict.fromkeys(STATES, float('nan'))  # not the last number, which may be old
+        if found is not None:
+            for state in STATES:
                 self.stored.labels(state).set(found[state])
 
     def measured(self, store: NativeStore) -> NativeStore:

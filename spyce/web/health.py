@@ -14,6 +14,8 @@ log = logging.getLogger('spyce.web')
 KEPT = 1.0
 """Seconds for which an answer holds: however often it is asked for, the store is asked once."""
 
+NEVER = float('-inf')
+
 NO_SESSION = '0' * 43
 
 
@@ -22,17 +24,20 @@ class Health:
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        self._until = float('-inf')
+        self._until = NEVER
         self._is_good = False
 
     def is_good(self, sessions: SessionManager) -> bool:
-        """Look for a session that cannot be there. It takes no longer than the store's own time-out; others who ask
-        meanwhile wait for the same answer."""
-        with self._mutex:
-            if time.monotonic() >= self._until:
-                self._is_good = self._look(sessions)
-                self._until = time.monotonic() + KEPT
-            return self._is_good
+        """Look for a session that cannot be there, which takes no longer than the store's own time-out. Who asks
+        meanwhile gets the last answer, so that a flood of questions keeps no threads; before the first one he waits."""
+        if time.monotonic() >= self._until and self._mutex.acquire(blocking=self._until == NEVER):
+            try:
+                if time.monotonic() >= self._until:
+                    self._is_good = self._look(sessions)
+                    self._until = time.monotonic() + KEPT
+            finally:
+                self._mutex.release()
+        return self._is_good
 
     def _look(self, sessions: SessionManager) -> bool:
         try:

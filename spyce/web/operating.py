@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from spyce.metrics import Metrics
     from spyce.runtime.server import spyceServer
 
-FORWARDED = ('HTTP_X_FORWARDED_FOR', 'HTTP_FORWARDED', 'HTTP_VIA')
+FORWARDED = ('HTTP_X_FORWARDED_FOR', 'HTTP_FORWARDED', 'HTTP_VIA', 'HTTP_X_REAL_IP', 'HTTP_X_FORWARDED_PROTO',
+             'HTTP_X_FORWARDED_HOST', 'HTTP_CF_CONNECTING_IP')
+"""A proxy has written one of these."""
 
 
 class OperatedApplication(Application):
@@ -37,10 +39,12 @@ class OperatedApplication(Application):
             return super().__call__(environ, start_response)
         if is_asked and path == self.config.metrics_path and self._may_see_metrics(environ):
             from spyce.metrics import CONTENT_TYPE
-            native = self.server.sessions.native
-            stats = self.server.sessions.stats if native.counts_quickly else None
-            return _answer(environ, start_response, '200 OK', self._metrics.text(stats), CONTENT_TYPE)
+            return _answer(environ, start_response, '200 OK', self._metrics.text(self._stats), CONTENT_TYPE)
         return self._measured(self._metrics, environ, start_response)
+
+    def _stats(self) -> dict[str, Any] | None:
+        sessions = self.server.sessions
+        return sessions.stats() if sessions.native.counts_quickly else None
 
     def _measured(self, metrics: Metrics, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         said = '500'
@@ -57,14 +61,13 @@ class OperatedApplication(Application):
             metrics.note_request(said, time.perf_counter() - began)
 
     def _may_see_metrics(self, environ: dict[str, Any]) -> bool:
-        """Whether the client is one of metrics_clients. Behind a proxy that the config does not trust nobody is: its
-        own address would stand for everybody's."""
-        trusted = self.config.trusted_proxies
+        """Whether the client is one of metrics_clients. Behind a proxy that the config does not trust, or that does not
+        say who it is, nobody is: the proxy's own address would stand for everybody's."""
         sender = str(environ.get('REMOTE_ADDR') or '')
-        if any(environ.get(header) for header in FORWARDED) and not is_trusted(sender, trusted):
+        client = str(behind_proxy(environ, self.config.trusted_proxies).get('REMOTE_ADDR') or '')
+        if client == sender and any(environ.get(header) for header in FORWARDED):
             return False
-        client = behind_proxy(environ, trusted).get('REMOTE_ADDR', '')
-        return is_trusted(str(client), self.config.metrics_clients)
+        return is_trusted(client, self.config.metrics_clients)
 
 
 def _answer(environ: dict[str, Any], start_response: StartResponse, status: str, body: bytes,

@@ -93,7 +93,7 @@ class Application:
             if request.environ.get('SCRIPT_NAME'):
                 return self._redirect_to_folder(request, start)
             path_info = '/'
-        found = route(path_info, self.config)
+        found = route(path_info, request.root, self.config)
         if found.kind in (Kind.PAGE, Kind.MISSING_PAGE):
             return self._page(request, start, found.file)
         if found.kind is Kind.STATIC:

@@ -1,10 +1,12 @@
 """What operators ask a site: health_path for load balancers, metrics_path for Prometheus."""
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,30 @@ class TestHealth:
             assert client.get('/health').status == 200
         assert len(asked) < 5
 
+    def test_questions_during_a_slow_look_are_answered_at_once(self, site, monkeypatch):
+        monkeypatch.setattr('spyce.web.health.KEPT', 0.0)
+        looking, go_on = threading.Event(), threading.Event()
+
+        class Slow(MemoryStore):
+            is_slow = False
+
+            def resolve(self, sessionid):
+                if self.is_slow:
+                    looking.set()
+                    assert go_on.wait(10)
+                return super().resolve(sessionid)
+
+        store = Slow()
+        client = site(PAGES, health_path='/health', session_store=store)
+        assert client.get('/health').status == 200
+        store.is_slow = True
+        first = threading.Thread(target=client.get, args=('/health',))
+        first.start()
+        assert looking.wait(10)
+        assert [client.get('/health').status for _ in range(5)] == [200] * 5
+        go_on.set()
+        first.join()
+
     def test_it_is_that_path_and_no_other_and_for_reading(self, site):
         client = site(PAGES, health_path='/health')
         assert client.get('/health.spy').text.strip() == 'a page of that name'
@@ -114,6 +140,40 @@ class TestMetrics:
         client.get('/page.spy')
         assert value(client, 'spyce_sessions{state="live"}') == 1
 
+    def test_a_store_that_cannot_count_leaves_the_other_figures(self, site, monkeypatch, caplog):
+        monkeypatch.setattr('spyce.metrics.STATS_SECONDS', 0.0)
+
+        class Broken(MemoryStore):
+            is_broken = False
+
+            def stats(self, now):
+                if self.is_broken:
+                    raise OSError('the disk is gone')
+                return super().stats(now)
+
+        store = Broken()
+        client = site(PAGES, metrics_path='/metrics', session_store=store)
+        client.get('/page.spy')
+        assert value(client, 'spyce_sessions{state="live"}') == 1
+        store.is_broken = True
+        assert math.isnan(value(client, 'spyce_sessions{state="live"}'))
+        assert value(client, 'spyce_requests_total{status="2xx"}') == 1
+        assert 'the disk is gone' in caplog.text
+
+    def test_a_store_that_hangs_does_not_hold_them_up(self, site, monkeypatch):
+        monkeypatch.setattr('spyce.metrics.PATIENCE', 0.05)
+        go_on = threading.Event()
+
+        class Hanging(MemoryStore):
+            def stats(self, now):
+                assert go_on.wait(10)
+                return super().stats(now)
+
+        client = site(PAGES, metrics_path='/metrics', session_store=Hanging())
+        client.get('/page.spy')
+        assert value(client, 'spyce_requests_total{status="2xx"}') == 1
+        go_on.set()
+
     def test_who_waits_in_vain_is_counted(self, site):
         client = site(PAGES, metrics_path='/metrics', session_lock_timeout=0.05)
         client.get('/page.spy')
@@ -130,16 +190,20 @@ class TestMetrics:
 
     @pytest.mark.parametrize(('address', 'headers', 'status'), [
         ('127.0.0.1', {}, 200), ('::1', {}, 200), ('203.0.113.9', {}, 404), ('10.0.0.9', {}, 404), ('', {}, 404),
-        ('127.0.0.1', {'X-Forwarded-For': '203.0.113.9'}, 404), ('127.0.0.1', {'Via': '1.1 proxy'}, 404)])
+        ('127.0.0.1', {'X-Forwarded-For': '203.0.113.9'}, 404), ('127.0.0.1', {'Via': '1.1 proxy'}, 404),
+        ('127.0.0.1', {'X-Real-IP': '203.0.113.9'}, 404), ('127.0.0.1', {'X-Forwarded-Proto': 'https'}, 404)])
     def test_strangers_do_not_see_them(self, client, address, headers, status):
         client.app = with_address(client.app, address)
         assert client.get('/metrics', headers=headers).status == status
 
-    @pytest.mark.parametrize(('forwarded', 'status'), [('10.1.2.3', 200), ('203.0.113.9', 404)])
+    @pytest.mark.parametrize(('forwarded', 'status'), [
+        ('10.1.2.3', 200), ('203.0.113.9', 404), ('203.0.113.9:4711', 404), ('unknown', 404), ('', 404)])
     def test_the_config_says_who_does(self, site, forwarded, status):
-        client = site(PAGES, metrics_path='/metrics', metrics_clients=['10.0.0.0/8'], trusted_proxies=['127.0.0.1'])
+        client = site(PAGES, metrics_path='/metrics', metrics_clients=['10.0.0.0/8', '127.0.0.1'],
+                      trusted_proxies=['127.0.0.1'])
         client.app = with_address(client.app, '127.0.0.1')
-        assert client.get('/metrics', headers={'X-Forwarded-For': forwarded}).status == status
+        headers = {'X-Forwarded-For': forwarded, 'X-Forwarded-Proto': 'https'}
+        assert client.get('/metrics', headers=headers).status == status
 
     def test_nothing_that_a_client_sends_is_in_them(self, client):
         client.get('/planted-path', query={'planted': 'query'}, headers={'User-Agent': 'planted', 'X-Planted': 'x'})
@@ -168,6 +232,17 @@ class TestMetrics:
         run(program, tmp_path / 'www', PROMETHEUS_MULTIPROC_DIR=str(tmp_path / 'figures'))
         second = run(program, tmp_path / 'www', PROMETHEUS_MULTIPROC_DIR=str(tmp_path / 'figures'))
         assert 'spyce_requests_total{status="2xx"} 2.0' in second.stdout
+
+
+def test_one_path_for_both_stops_the_start(site):
+    with pytest.raises(ConfigError, match='both'):
+        site(PAGES, health_path='/operators', metrics_path='/operators')
+
+
+def test_a_folder_for_the_figures_that_is_not_there_stops_the_start(site, monkeypatch, tmp_path):
+    monkeypatch.setenv('PROMETHEUS_MULTIPROC_DIR', str(tmp_path / 'nowhere'))
+    with pytest.raises(ConfigError, match='PROMETHEUS_MULTIPROC_DIR .*nowhere'):
+        site(PAGES, metrics_path='/metrics')
 
 
 @pytest.mark.parametrize('option', ['health_path', 'metrics_path'])
