@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
@@ -16,7 +17,7 @@ import click
 if TYPE_CHECKING:
     from spyce.sessions import SessionManager
     from spyce.sessions.info import SessionInfo
-    from spyce.sessions.native import NativeStore
+    from spyce.sessions.native import Entry, NativeStore
 
 Command = Callable[..., Any]
 
@@ -159,11 +160,19 @@ def copy_command(source: str, target: str, again: bool, root: str | None, config
     Both are URLs, as session_store in a config can be, such as dbm:/var/lib/site or redis://host; `site:` is the store
     of the site. FROM may be in use; TO must be empty, and not in use yet.
     """
-    from spyce.sessions.copying import NotEmpty, copy_sessions
+    from spyce.sessions.copying import NotEmpty, Nothing, copy_sessions
+    if again and target == 'site:':
+        raise click.UsageError('--again ends what FROM has no more, so TO cannot be the store that the site uses.')
     with _manager(root, config) as manager, _store_at(source, manager) as from_store, \
             _store_at(target, manager) as to_store:
         try:
-            copied = copy_sessions(from_store, to_store, manager.clock(), again)
+            copied = copy_sessions(from_store, to_store, manager.clock(), partial(_user_of, manager), again)
+        except Nothing:
+            raise click.ClickException(f'{from_store!r} has no sessions, so all those of {to_store!r} would end: look '
+                                       'whether you have named the right stores, in the right order') from None
+        except ValueError as error:
+            raise click.ClickException(f'{to_store!r} has something that cannot be read under the id of a session of '
+                                       f'FROM: remove it, or name an empty store ({error})') from error
         except NotEmpty:
             raise click.ClickException(f'{to_store!r} has sessions already: name an empty store, or bring an earlier '
                                        'copy up to date with --again') from None
@@ -171,6 +180,15 @@ def copy_command(source: str, target: str, again: bool, root: str | None, config
             _print_json(copied._asdict())
         else:
             click.echo(', '.join(f'{count} {what}' for what, count in copied._asdict().items()))
+
+
+def _user_of(manager: SessionManager, sessionid: str, entry: Entry) -> str:
+    """Whose session or login it is. A store with the five methods of 2.1 does not know."""
+    from spyce.login.storage import USER
+    from spyce.sessions.ids import LOGIN_PREFIX
+    from spyce.sessions.users import index_of
+    index = USER if sessionid.startswith(LOGIN_PREFIX) else manager.options.session_index
+    return entry.user or (index_of(entry.items, index, manager.values) if index else '')
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from spyce import sessions
 sqlalchemy = pytest.importorskip('sqlalchemy', reason='the package SQLAlchemy is not installed')
 SQLStore: Any = sessions.SQLStore  # a module that imports it from here is skipped without the package
 
+from spyce.sessions.sqlserver import engine_at  # noqa: E402  it needs the package
+
 SERVERS = {
     'postgresql': ('SPYCE_TEST_POSTGRESQL_URL', 'postgresql://postgres@127.0.0.1:5432/test'),
     'mariadb': ('SPYCE_TEST_MARIADB_URL', 'mariadb://root@127.0.0.1:3306/test'),
@@ -36,7 +38,6 @@ def url_of(kind: str) -> str:
 
 
 def _problem(url: str) -> str:
-    from spyce.sessions.sqlserver import engine_at
     try:
         with engine_at(url, 2).connect():
             return ''
@@ -46,7 +47,6 @@ def _problem(url: str) -> str:
 
 def execute(url: str, statement: str) -> list[Any]:
     """The rows that a statement gives, as an operator of the database would see them."""
-    from spyce.sessions.sqlserver import engine_at
     with engine_at(url, 10).connect() as connection:
         result = connection.exec_driver_sql(statement)
         return list(result.fetchall()) if result.returns_rows else []
@@ -59,6 +59,8 @@ class Proxy:
         target = sqlalchemy.make_url(url)
         self._target = target.host, target.port
         self._sockets: list[socket.socket] = []
+        self._flows = threading.Event()
+        self._flows.set()
         self.port = 0
         self.open()
         self.url: str = target.set(host='127.0.0.1', port=self.port).render_as_string(hide_password=False)
@@ -75,7 +77,7 @@ class Proxy:
                 there = socket.create_connection(self._target)
                 self._sockets += here, there
                 for ends in (here, there), (there, here):
-                    threading.Thread(target=_pump, args=ends, daemon=True).start()
+                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
 
     def cut(self) -> None:
         """Nobody gets through, nor does who was connected."""
@@ -86,21 +88,27 @@ class Proxy:
             with contextlib.suppress(OSError):
                 self._sockets.pop().shutdown(socket.SHUT_RDWR)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All is taken and nothing is passed on, as when the server stands still."""
+        self._flows.clear()
+        yield
+        self._flows.set()
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    for end in source, target:
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-    source.close()
+            while data := source.recv(65536):
+                self._flows.wait()
+                target.sendall(data)
+        for end in source, target:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        source.close()
 
 
 @contextmanager
 def own_table(url: str) -> Iterator[str]:
     """The name of a table in a database that others use, too; what begins with it is dropped at the end."""
-    from spyce.sessions.sqlserver import engine_at
     name = f'test_{secrets.token_hex(6)}'
     yield name
     with engine_at(url, 10).connect() as connection:

@@ -14,7 +14,7 @@ from spyce.sessions.values import pack, unpack
 if TYPE_CHECKING:
     from spyce.sessions.locking import Key
     from spyce.sessions.manager import SessionManager
-    from spyce.sessions.native import Entry
+    from spyce.sessions.native import Entry, Releasable
 
 RECORD = '_spy_login'
 USER = '_spy_login_id'
@@ -89,16 +89,17 @@ class SessionStorage(LoginStorage):
                 return False
             sessions.cleaner.note_change()
             return True
-        with self._locked(name, sessions) as key:
-            entry = sessions.native.read(key) if key is not None else None
-            if key is None or entry is None or _record(entry, sessions) != replaces:
+        with self._locked(name, sessions) as held:
+            entry = sessions.native.read(held[0]) if held is not None else None
+            if held is None or entry is None or _record(entry, sessions) != replaces:
                 return False
-            return sessions.native.update(key, items, now=now, slide=(idle, expires))
+            key, lock = held  # which a slow machine may have lost meanwhile: the store knows
+            return sessions.native.update_and_release(lock, key, items, now=now, slide=(idle, expires))
 
     def delete(self, name: str) -> bool:
         sessions = self._sessions()
-        with self._locked(name, sessions) as key:  # so that a save() under way does not bring it back
-            return key is not None and sessions.native.remove(key)
+        with self._locked(name, sessions) as held:  # so that a save() under way does not bring it back
+            return held is not None and sessions.native.remove(held[0])
 
     def find(self, user: User) -> list[str]:
         found = self._sessions().native.find(USER, user)
@@ -106,15 +107,15 @@ class SessionStorage(LoginStorage):
 
     @staticmethod
     @contextmanager
-    def _locked(name: str, sessions: SessionManager) -> Iterator[Key | None]:
-        """The entry's key, while nobody else changes it; None if there is none."""
+    def _locked(name: str, sessions: SessionManager) -> Iterator[tuple[Key, Releasable] | None]:
+        """The entry's key and its lock, while nobody else changes it; None if there is none."""
         pointer = sessions.native.resolve(_entry_id(name))
         if pointer is None:
             yield None
             return
         lock = sessions.native.lock(pointer.key, LOCK_SECONDS, LOCK_WAITERS, 'a login')
         try:
-            yield pointer.key
+            yield pointer.key, lock
         finally:
             lock.release()
 

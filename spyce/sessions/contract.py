@@ -36,6 +36,7 @@ class ContractStore(NativeStore):
     """
 
     keeps_live = True  # what cannot be pickled is for the store itself to refuse
+    counts_quickly = False  # each session would be read
 
     def __init__(self, store: SessionStore, *, create_lock: Callable[[str], Any], clock: Callable[[], float],
                  codec: Codec, folder: str | None) -> None:

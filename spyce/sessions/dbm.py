@@ -4,7 +4,6 @@ from __future__ import annotations
 import builtins
 import logging
 import os
-import pickle
 import secrets
 import sqlite3
 import threading
@@ -13,8 +12,9 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+from spyce.sessions.blobs import blob, items_of
 from spyce.sessions.database import Database
-from spyce.sessions.errors import SessionValueError, StoreError
+from spyce.sessions.errors import StoreError
 from spyce.sessions.ids import fingerprint
 from spyce.sessions.locking import HeldLock, Key, SessionLocks
 from spyce.sessions.native import DirectStore, Entry, Pointer
@@ -126,7 +126,7 @@ class DbmStore(DirectStore):
     def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
                user: str = '') -> Key:
         key = secrets.randbits(62)
-        value = _blob(items)
+        value = blob(items)
 
         def insert(connection: sqlite3.Connection) -> None:
             try:
@@ -146,7 +146,7 @@ class DbmStore(DirectStore):
         values: list[object] = []
         if items is not None:
             columns.append('value = ?')
-            values.append(_blob(items))
+            values.append(blob(items))
         if slide is not None:
             columns += ['idle = ?', 'expires = ?']
             values += slide
@@ -248,21 +248,9 @@ if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _blob(items: Items) -> bytes:
-    for name, packed in items.items():
-        if not isinstance(packed, bytes):
-            raise SessionValueError(f'session[{name!r}] cannot be pickled, so this store cannot keep it')
-    return pickle.dumps(dict(items), pickle.HIGHEST_PROTOCOL)
 
 
 def _entry(row: tuple[object, ...], label: Callable[[], str]) -> Entry | None:
     value, created, idle, expires, user = cast('tuple[bytes, float, float, float, str | None]', row)
-    try:
-        items = pickle.loads(value)
-        if not isinstance(items, dict):
-            raise TypeError(f'a {type(items).__name__} in place of items')
-    except Exception as error:
-        log.error('session %s: what is stored cannot be read and counts as lost: %s: %s', label(),
-                  type(error).__name__, error)
-        return None
-    return Entry(items, created, idle, expires, user or '')
+    items = items_of(value, label)
+    return None if items is None else Entry(items, created, idle, expires, user or '')

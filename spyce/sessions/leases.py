@@ -1,10 +1,21 @@
 """Locks that a store keeps itself, as tokens that are good for a time: between machines, a holder may die unseen."""
 from __future__ import annotations
 
+import logging
 import secrets
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from spyce.sessions.errors import SessionLocked, StoreError
 from spyce.sessions.locking import HeldLock
+
+log = logging.getLogger('spyce.session')
+
+MOST_UNRETURNED = 1000
+
+GiveBack = Callable[[str], object]
 
 
 class Lease:
@@ -14,13 +25,15 @@ class Lease:
     decides is the token, which every change by the holder names.
     """
 
-    __slots__ = ('token', '_turn', '_give_back')
+    __slots__ = ('token', '_turn', '_give_back', '_unreturned')
 
-    def __init__(self, turn: HeldLock, give_back: Callable[[str], None]) -> None:
-        """turn: the lock among the threads of this process; give_back: removes the token from the store."""
+    def __init__(self, turn: HeldLock, give_back: GiveBack, unreturned: Unreturned) -> None:
+        """turn: the lock among the threads of this process; give_back: removes the token from the store, or raises
+        StoreError; unreturned: those of the store that it could not be told of."""
         self.token = secrets.token_hex(8)
         self._turn = turn
-        self._give_back: Callable[[str], None] | None = give_back
+        self._give_back: GiveBack | None = give_back
+        self._unreturned = unreturned
 
     def release(self) -> None:
         """Let the next one in; not after a fork, when the parent holds the lock still."""
@@ -28,6 +41,10 @@ class Lease:
         try:
             if give_back is not None and self._turn.is_exclusive():
                 give_back(self.token)
+        except StoreError as error:
+            assert give_back is not None
+            self._unreturned.add(self.token, give_back)
+            log.warning('the lock of a session cannot be given back yet: %s', error)
         finally:
             self._turn.release()
 
@@ -35,3 +52,61 @@ class Lease:
         """The token is not in the store any more, or was never there: only threads of this process still wait."""
         self._give_back = None
         self._turn.release()
+
+    @contextmanager
+    def taking(self) -> Iterator[None]:
+        """A block that asks the store for the lock; whatever it raises, the lock is not held then."""
+        try:
+            yield
+        except SessionLocked:
+            self.end()
+            raise
+        except BaseException:
+            self.lose()
+            raise
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """A block that saves and gives the lock back in one step; whatever it raises, the lock is not held then."""
+        try:
+            yield
+        except StoreError:
+            self.lose()
+            raise
+        except BaseException:
+            self.release()
+            raise
+
+    def lose(self) -> None:
+        """The store did not answer, so it may have the token or not; whoever holds this lease has given up."""
+        if self._give_back is not None:
+            self._unreturned.add(self.token, self._give_back)
+        self.end()
+
+
+class Unreturned:
+    """Leases that nobody needs and that a store may still have, as it could not be told: it is, before the next one
+    is taken. Safe for threads."""
+
+    def __init__(self, lease: float) -> None:
+        """lease: seconds after which one has ended anyway."""
+        self._lease = lease
+        self._left: deque[tuple[float, str, GiveBack]] = deque(maxlen=MOST_UNRETURNED)
+
+    def add(self, token: str, give_back: GiveBack) -> None:
+        """See Lease."""
+        self._left.append((time.monotonic() + self._lease, token, give_back))
+
+    def give_back(self) -> None:
+        """Tell the store of all. Raises StoreError, and keeps what is left, if it does not answer yet."""
+        while self._left:
+            try:
+                until, token, give_back = self._left.popleft()
+            except IndexError:  # another thread has told it
+                return
+            if time.monotonic() < until:
+                try:
+                    give_back(token)
+                except BaseException:
+                    self._left.append((until, token, give_back))
+                    raise

@@ -38,6 +38,7 @@ class StoreLink:
         self._manager = manager
         self._get_sent = sent
         self._arrived = arrived
+        self._has_waited = False
         self._lock: Releasable | None = None
         self._page = page
         self.expire = manager.options.session_expire
@@ -112,14 +113,20 @@ class StoreLink:
         self.unlock()
         return None
 
-    def _may_follow(self, pointer: Pointer) -> bool:
-        """Whether this request may use the id: it is current, or was when the request arrived."""
+    def _may_follow(self, pointer: Pointer, has_waited: bool = False) -> bool:
+        """Whether this request may use the id: it is current, or was when the request arrived.
+
+        has_waited: the request has waited for the session under this id, so the id was current then, whatever the
+        clocks of two machines say.
+        """
+        self._has_waited = self._has_waited or has_waited
         if pointer.retired is None or pointer.until is None:
             return True
         now = self._manager.clock()
         if now > pointer.until:
             return False
-        self.is_replaced = self._arrived > pointer.retired or now < pointer.retired  # or the clock was set back
+        self.is_replaced = not self._has_waited and (
+            self._arrived > pointer.retired or now < pointer.retired)  # or the clock was set back
         return not self.is_replaced
 
     def _is_alive(self, entry: Entry) -> bool:

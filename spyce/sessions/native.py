@@ -100,11 +100,12 @@ class NativeStore(SessionStore):
         entry = self.read(pointer.key) if pointer else None
         return (pointer, entry) if pointer and entry else None
 
-    def fetch_locked(self, sessionid: str, may_follow: Callable[[Pointer], bool], timeout: float, max_waiters: int,
+    def fetch_locked(self, sessionid: str, may_follow: Callable[..., bool], timeout: float, max_waiters: int,
                      label: str = '') -> tuple[Pointer, Entry, Releasable] | None:
         """lock() and fetch() in one: the session as it is now that nobody else can change it, and its lock.
 
-        may_follow: whether the request may use an id that leads there; if not, None, as for an unknown id.
+        may_follow: whether the request may use an id that leads to the Pointer; if not, None, as for an unknown id. A
+        second argument says whether it has waited under that id, where clocks of several machines are in use.
         Raises SessionLocked.
         """
         pointer = self.guess(sessionid)

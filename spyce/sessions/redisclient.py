@@ -4,7 +4,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from spyce.sessions.errors import StoreError
 from spyce.sessions.redisscripts import Script
@@ -25,6 +25,13 @@ ANY_NUMBER = 2 ** 31
 ERRORS = (redis.RedisError, RedisClusterException)
 LOST = (redis.ConnectionError, ReadOnlyError)
 """The server is gone or restarted, or not the primary any more: a new connection may find another one."""
+NOT_PRIMARY = ('READONLY', 'UNBLOCKED')
+"""What it says then, within other words where a script has failed."""
+OURS = frozenset(['decode_responses', 'max_connections', 'socket_timeout', 'socket_connect_timeout', 'retry',
+                  'protocol'])
+"""Options of a connection that are not for the URL: the store relies on them, or has them as arguments."""
+NO_URL = ('write redis://HOST:PORT/DB, rediss://..., unix:///PATH, redis+cluster://HOST:PORT or '
+          'redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB')
 
 
 class RedisServer:
@@ -127,12 +134,15 @@ class RedisServer:
             connection.send_command(*command)
             reply = connection.read_response()
         except BaseException as error:
-            if isinstance(error, redis.ResponseError) and not isinstance(error, ReadOnlyError):
+            is_primary_gone = isinstance(error, redis.ResponseError) and any(word in str(error) for word in NOT_PRIMARY)
+            if isinstance(error, redis.ResponseError) and not is_primary_gone:
                 self._idle.append(connection)
-            else:
-                connection.disconnect()
-                pool.release(connection)
-                self._drop_idle()
+                raise
+            connection.disconnect()
+            pool.release(connection)
+            self._drop_idle()
+            if is_primary_gone:
+                raise ReadOnlyError(str(error)) from None
             raise
         self._idle.append(connection)
         return reply
@@ -156,20 +166,26 @@ class RedisServer:
 
 def server_at(url: str, connect_timeout: float, timeout: float) -> RedisServer:
     """The server of a URL: see RedisStore. Raises ValueError, with nothing of the URL that may be a password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError(f'this is not the URL of a Redis server: {NO_URL}') from None
     if '@' in parts.path + parts.query + parts.fragment:
         raise ValueError("the URL of the Redis server has an '@' behind a '/', '?' or '#': in a user name or password "
                          "write '/' as %2F, '?' as %3F, '#' as %23, '@' as %40")
     options = {'socket_connect_timeout': connect_timeout, 'socket_timeout': timeout, 'retry': Retry(NoBackoff(), 0),
                'protocol': 2, 'max_connections': ANY_NUMBER}
-    name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    refused = OURS.intersection(parse_qs(parts.query, keep_blank_values=True))
+    if refused:
+        raise ValueError(f'the URL of the Redis server may not have {", ".join(sorted(refused))}: RedisStore has the '
+                         'arguments timeout and connect_timeout, and needs the rest as it is')
     try:
+        if parts.scheme in ('redis', 'rediss') and not parts.path.strip('/').isdecimal() and parts.path.strip('/'):
+            raise ValueError('the path is the number of a database')
         connect = _connector(url, options)
-    except ValueError:
-        raise ValueError(f'{name}: not a URL of a Redis server: write redis://HOST:PORT/DB, rediss://..., '
-                         'unix:///PATH, redis+cluster://HOST:PORT or redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB') \
-            from None
-    return RedisServer(connect, name)
+    except ValueError:  # whose text, or a host that is none, may be a password
+        raise ValueError(f'{parts.scheme}:// ...: not a URL of a Redis server: {NO_URL}') from None
+    return RedisServer(connect, f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
 
 
 def _connector(url: str, options: dict[str, Any]) -> Callable[[], Any]:
@@ -188,8 +204,8 @@ def _primary(url: str, options: dict[str, Any]) -> Any:
     login, _, hosts = parts.netloc.rpartition('@')
     user, _, password = login.partition(':')
     service, _, db = parts.path[1:].partition('/')
-    if not service:
-        raise ValueError('no service')
+    if not service or parts.query:
+        raise ValueError('no service, or options, which nobody would see')
     sentinels = [(host.hostname or 'localhost', host.port or SENTINEL_PORT)
                  for host in (urlsplit(f'//{host}') for host in hosts.split(','))]
     found = Sentinel(sentinels, sentinel_kwargs=dict(options), db=int(db or 0), username=unquote(user) or None,

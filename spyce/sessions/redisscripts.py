@@ -66,12 +66,12 @@ def lock_script(lease: float, pause: float) -> Script:
 
 
 _LOCK = """
-local found = redis.call('HMGET', KEYS[1], 'v', 'x', 'i', 'c', 'u', 'n', 't', 'l')
+local found = redis.call('HMGET', KEYS[1], 'v', 'x', 'i', 'c', 'u', 'n', 't', 'l', 'w')
 if not found[1] then return redis.call('HGET', KEYS[1], 'p') end
 local moment = now()
 local left = found[8] and found[7] ~= ARGV[1] and tonumber(found[8]) - moment or 0
 if left > 0 then
-  redis.call('HSET', KEYS[1], 'w', moment + %(pause)d)
+  redis.call('HSET', KEYS[1], 'w', math.max(moment + %(pause)d, tonumber(found[9]) or 0))
   return left
 end
 redis.call('HSET', KEYS[1], 't', ARGV[1], 'l', moment + %(lease)d)
@@ -125,7 +125,8 @@ WRITE_AND_RELEASE = _script(_FIND, _RELEASE, _WRITE)
 more."""
 
 WRITE_IF_SAME = _script(_FIND, """
-if version ~= ARGV[5] and (version ~= ARGV[1] or (lease and tonumber(lease) > now())) then return -1 end
+if version == ARGV[5] then return ARGV[3] ~= '' and {user} or 1 end
+if version ~= ARGV[1] or (lease and tonumber(lease) > now()) then return -1 end
 redis.call('HSET', KEYS[1], 't', ARGV[5])
 """, _WRITE)
 """As WRITE, if n is ARGV[1] and nobody has the lock: -1 if not. The first field is n."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 import builtins
 import logging
 import os
-import pickle
 import re
 import secrets
 import time
@@ -14,9 +13,10 @@ from functools import partial
 from itertools import islice
 from typing import Any, cast
 
-from spyce.sessions.errors import SessionLocked, SessionValueError, StoreError
+from spyce.sessions.blobs import blob, items_of
+from spyce.sessions.errors import SessionLocked, StoreError
 from spyce.sessions.ids import LOGIN_PREFIX, fingerprint
-from spyce.sessions.leases import Lease
+from spyce.sessions.leases import Lease, Unreturned
 from spyce.sessions.locking import Key, SessionLocks
 from spyce.sessions.native import DirectStore, Entry, Pointer, Releasable
 from spyce.sessions.redisclient import RedisServer, server_at
@@ -43,6 +43,9 @@ TAG = 3
 LONGEST_PAUSE = 2.0
 """Seconds after which who waits for a lock looks himself, should nobody wake him."""
 SHORTEST_PAUSE = 0.01
+MOST_HOPS = 10
+"""From an old id to the session: requests in flight need one or two."""
+WAKE_SECONDS = 10
 PAGE = 500
 """Sessions read at once where all are wanted."""
 OLDEST = 6
@@ -64,8 +67,8 @@ class RedisStore(DirectStore):
 
     What an entry holds are pickles: whoever can write to the Redis server can run code in the web servers. Keep it in
     a private network, with a password or ACL, and with TLS (rediss://) where others could listen. A user with an ACL
-    needs the keys PREFIX* and the commands +@read +@write +@scripting +@connection +@blocking +time, and +info for
-    check().
+    needs the keys PREFIX* and the commands +@read +@write +@scripting +@connection +@blocking +time, +info for
+    check(), and in a cluster +cluster|slots.
 
     What may be lost: Redis answers before a change is on disk or at a replica. When a primary dies and a replica takes
     its place, changes of the last moments can be missing, as in any use of Redis: a session is then as it was a moment
@@ -109,6 +112,7 @@ class RedisStore(DirectStore):
         self._longest_pause = min(LONGEST_PAUSE, timeout / 2)
         self._take_script = lock_script(lease, self._longest_pause)
         self._turns = SessionLocks()
+        self._unreturned = Unreturned(lease)
         _stores.add(self)
 
     def __repr__(self) -> str:
@@ -142,11 +146,14 @@ class RedisStore(DirectStore):
     # Reading
 
     def _follow(self, sessionid: Key, ask: Callable[[str], Any],
-                may_follow: Callable[[Pointer], bool] | None = None) -> tuple[Pointer, Any]:
+                may_follow: Callable[..., bool] | None = None) -> tuple[Pointer, Any]:
         """Where an id leads, and what `ask` says of the session there, None if there is none; it is given the ids on
         the way, too, for which it says the new one."""
-        pointer = Pointer(sessionid)
+        pointer, hops = Pointer(sessionid), 0
         while isinstance(reply := ask(str(pointer.key)), bytes):
+            hops += 1
+            if hops > MOST_HOPS:
+                return pointer, None
             new_id, retired, until = reply.decode().split(' ')
             if pointer.retired is None:
                 pointer = Pointer(new_id, float(retired), float(until))
@@ -181,19 +188,14 @@ class RedisStore(DirectStore):
         """The entry of the fields v, x, i, c, u, n; None if it cannot be read."""
         if row is None:
             return None
-        try:
-            items = pickle.loads(row[0])
-            if not isinstance(items, dict):
-                raise TypeError(f'a {type(items).__name__} in place of items')
-            return Entry(items, float(row[3]), float(row[2]), float(row[1]), _text(row[4]), row[5] or b'')
-        except Exception as error:
-            log.error('session %s: what is stored cannot be read and counts as lost: %s: %s',
-                      fingerprint(str(sessionid), self.salt), type(error).__name__, error)
+        items = items_of(row[0] if all(row[1:4]) else b'', lambda: fingerprint(str(sessionid), self.salt))
+        if items is None:
             return None
+        return Entry(items, float(row[3]), float(row[2]), float(row[1]), _text(row[4]), row[5] or b'')
 
     # Locking
 
-    def fetch_locked(self, sessionid: str, may_follow: Callable[[Pointer], bool], timeout: float, max_waiters: int,
+    def fetch_locked(self, sessionid: str, may_follow: Callable[..., bool], timeout: float, max_waiters: int,
                      label: str = '') -> tuple[Pointer, Entry, Releasable] | None:
         pointer, row, lease = self._lock(sessionid, may_follow, timeout, max_waiters, label)
         if row is None:
@@ -208,20 +210,23 @@ class RedisStore(DirectStore):
     def lock(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> Releasable:
         return self._lock(str(key), None, timeout, max_waiters, label)[2]
 
-    def _lock(self, sessionid: str, may_follow: Callable[[Pointer], bool] | None, timeout: float, max_waiters: int,
+    def _lock(self, sessionid: str, may_follow: Callable[..., bool] | None, timeout: float, max_waiters: int,
               label: str) -> tuple[Pointer, Row | None, Lease]:
         """Lock the session that an id leads to, and load it: None if there is none."""
         deadline = time.monotonic() + timeout
-        lease = Lease(self._turns.acquire(sessionid, timeout, max_waiters, label), partial(self._give_back, sessionid))
-        try:
-            pointer, row = self._follow(sessionid, partial(self._take, lease.token, timeout, deadline, max_waiters),
-                                        may_follow)
-        except BaseException:
-            lease.end()
-            raise
+        self._unreturned.give_back()
+        lease = Lease(self._turns.acquire(sessionid, timeout, max_waiters, label), partial(self._give_back, sessionid),
+                      self._unreturned)
+        waited: list[str] = []
+        with lease.taking():
+            pointer, row = self._follow(
+                sessionid, partial(self._take, lease.token, timeout, deadline, max_waiters, waited),
+                may_follow and (lambda pointer: may_follow(pointer, bool(waited))))
         return pointer, row, lease
 
-    def _take(self, token: str, timeout: float, deadline: float, max_waiters: int, sessionid: str) -> Any:
+    def _take(self, token: str, timeout: float, deadline: float, max_waiters: int, waited: list[str],
+              sessionid: str) -> Any:
+        """waited: gets the ids for which the request had to wait."""
         key = self._key(sessionid)
         while isinstance(left := self._server.run(self._take_script, (key,), (token,)), int):
             rest = deadline - time.monotonic()
@@ -232,21 +237,22 @@ class RedisStore(DirectStore):
                 raise SessionLocked(f'the session was in use by another request for {timeout:g} seconds '
                                     '(session_lock_timeout); it is held by another process')
             pause = max(min(rest, left / 1000, self._longest_pause), SHORTEST_PAUSE)
+            waited.append(sessionid)
             self._server.command('BLPOP', f'{key}:wake', f'{pause:.3f}')
+        if waited and not isinstance(left, list):  # it is not there any more: nobody else would wake the next one
+            self._server.command('RPUSH', f'{key}:wake', '')
+            self._server.command('PEXPIRE', f'{key}:wake', WAKE_SECONDS * 1000)
         return left
 
     def _give_back(self, sessionid: str, token: str) -> None:
-        try:
-            self._run(RELEASE, (token,), sessionid)
-        except StoreError as error:
-            log.warning('the lock of a session could not be given back, and ends in %g seconds: %s', self._lease, error)
+        self._run(RELEASE, (token,), sessionid)
 
     # Writing
 
     def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
                user: str = '') -> Key:
         lives = milliseconds(expires - created)
-        value = _blob(items)
+        value = blob(items)
         self._users.add(user, sessionid, idle, expires - created)
         if not self._server.run(CREATE, (self._key(sessionid),), (
                 lives, secrets.token_hex(8), 'v', value, 'c', created, 'i', idle, 'x', expires,
@@ -262,25 +268,18 @@ class RedisStore(DirectStore):
                            slide: tuple[float, float] | None = None, renewal: tuple[str, float] | None = None,
                            user: str | None = None) -> bool:
         assert isinstance(lock, Lease)
-        try:
+        with lock.saving():
             if items is not None and slide is None and renewal is None and user is None:
-                done = self._was_done(self._run(SAVE_AND_RELEASE, (lock.token, now, _blob(items)), key)[1])
+                done = self._was_done(self._run(SAVE_AND_RELEASE, (lock.token, now, blob(items)), key)[1])
             else:
                 done = self._update(WRITE_AND_RELEASE, lock.token, key, items, now, slide, renewal, user)
-        except StoreError:
-            lock.end()
-            raise
-        except BaseException:
-            lock.release()
-            raise
         lock.end()
         return done
 
     def _update(self, script: Script, token: str, key: Key, items: Items | None, now: float,
                 slide: tuple[float, float] | None, renewal: tuple[str, float] | None, user: str | None) -> bool:
         arguments = _changes(token, items, token, now, slide, user)
-        if renewal or user:
-            self._index_ahead(key, now, slide, renewal, user)
+        owner = self._index_ahead(key, now, slide, renewal, user) if renewal or user else ''
 
         def write(sessionid: str) -> Any:
             keys = self._keys(sessionid)
@@ -292,6 +291,10 @@ class RedisStore(DirectStore):
 
         pointer, reply = self._follow(key, write)
         done = self._was_done(reply)
+        if done and renewal is not None:
+            if renewal[0] != pointer.key:
+                self._users.discard(owner, str(pointer.key))
+            pointer = Pointer(renewal[0])
         self._index_after(pointer.key, now, slide, reply)
         return done
 
@@ -330,12 +333,15 @@ class RedisStore(DirectStore):
     # The index of users
 
     def _index_ahead(self, key: Key, now: float, slide: tuple[float, float] | None,
-                     renewal: tuple[str, float] | None, user: str | None) -> None:
+                     renewal: tuple[str, float] | None, user: str | None) -> str:
+        """Index the id that a session is going to have; whose it is going to be."""
         pointer, row = self._follow(key, self._load)
-        if row is not None:
-            idle, expires = slide or (float(row[2]), float(row[1]))
-            self._users.add(_text(row[4]) if user is None else user, renewal[0] if renewal else str(pointer.key), idle,
-                            expires - now)
+        if row is None:
+            return ''
+        idle, expires = slide or (float(row[2]), float(row[1]))
+        owner = _text(row[4]) if user is None else user
+        self._users.add(owner, renewal[0] if renewal else str(pointer.key), idle, expires - now)
+        return owner
 
     def _index_after(self, key: Key, now: float, slide: tuple[float, float] | None, reply: Any) -> None:
         if slide and isinstance(reply, list):
@@ -394,7 +400,7 @@ def _changes(token: str | bytes, items: Items | None, version: str, now: float, 
     """What the scripts that write are given."""
     arguments: list[Any] = [token, now, '' if slide is None else milliseconds(slide[1] - now)]
     if items is not None:
-        arguments += 'n', version, 'v', _blob(items)
+        arguments += 'n', version, 'v', blob(items)
     if slide is not None:
         arguments += 'i', slide[0], 'x', slide[1]
     if user is not None:
@@ -406,11 +412,6 @@ def _text(field: bytes | None) -> str:
     return field.decode() if field else ''
 
 
-def _blob(items: Items) -> bytes:
-    for name, packed in items.items():
-        if not isinstance(packed, bytes):
-            raise SessionValueError(f'session[{name!r}] cannot be pickled, so this store cannot keep it')
-    return pickle.dumps(dict(items), pickle.HIGHEST_PROTOCOL)
 
 
 _stores: weakref.WeakSet[RedisStore] = weakref.WeakSet()

@@ -33,7 +33,11 @@ LOST: frozenset[str | int] = frozenset(['25006', '57P01', '57P02', 1290, 1927])
 """Codes of errors after which another connection may succeed: it was ended, or the server is not the primary now."""
 NO_TABLE: frozenset[str | int] = frozenset(['42P01', 1146])
 MOST_CONFLICTS = 10
+NO_URL = ("SQLStore: this is not the URL of a database: write postgresql://USER:PASSWORD@HOST/DATABASE, mariadb://..., "
+          "mysql://... or sqlite:///PATH; in a user name or password write '@' as %40, ':' as %3A, '/' as %2F")
 LONGEST_PAUSE = 0.05
+GRACE = 1.0
+"""Seconds after which a server that was to end a statement itself is not waited for any longer."""
 
 
 class AlreadyThere(StoreError):
@@ -103,7 +107,7 @@ class SQLServer:
 
     def run(self, work: Callable[[Connection], Result]) -> Result:
         """Do `work` with a connection; again if the connection breaks, or others were in the way. Raises StoreError."""
-        begun, conflicts, was_lost = time.monotonic(), 0, False
+        begun, conflicts, was_lost, was_missing = time.monotonic(), 0, False, False
         while True:
             try:
                 return self._with_connection(work)
@@ -115,12 +119,18 @@ class SQLServer:
                     time.sleep(random.uniform(0, LONGEST_PAUSE))
                 elif _is_lost(error) and not was_lost and time.monotonic() - begun < self._timeout / 2:
                     was_lost = True
-                elif self._is_prepared and (_is_one_of(error, NO_TABLE) or 'no such table' in str(error.orig)):
-                    self._is_prepared = False
+                elif not was_missing and (_is_one_of(error, NO_TABLE) or 'no such table' in str(error.orig)):
+                    was_missing, self._is_prepared = True, False
                 else:
                     raise self._failure(error) from None
             except SQLAlchemyError as error:
                 raise self._failure(error) from None
+
+    def _make_file(self) -> None:
+        """SQLite itself makes files that everybody may read. Its companions are as the file is."""
+        if self._file is not None:
+            with suppress(OSError):  # the connection will say it better
+                os.close(os.open(self._engine.url.database or '', os.O_RDWR | os.O_CREAT, 0o600))
 
     def _with_connection(self, work: Callable[[Connection], Result]) -> Result:
         if not self.is_sqlite:
@@ -129,6 +139,8 @@ class SQLServer:
             return self._lend(work)
 
     def _lend(self, work: Callable[[Connection], Result]) -> Result:
+        if not self._is_prepared:
+            self._make_file()
         connection = self._take_idle() or self._engine.connect()
         try:
             if not self._is_prepared:
@@ -191,9 +203,9 @@ def engine_at(url: str | URL, timeout: float) -> Engine:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise ValueError("SQLStore: this is not the URL of a database: write postgresql://USER:PASSWORD@HOST/DATABASE, "
-                         "mariadb://..., mysql://... or sqlite:///PATH; in a user name or password write '@' as %40, "
-                         "':' as %3A, '/' as %2F") from None
+        raise ValueError(NO_URL) from None
+    if '@' in (parsed.host or '') + (parsed.database or ''):  # a part of the password, which would be shown then
+        raise ValueError(NO_URL)
     kind = parsed.get_backend_name()
     if kind == 'sqlite' and parsed.database in (None, '', ':memory:'):
         raise ValueError('SQLStore: an SQLite database in memory would be another one for each thread; name a file, or '
@@ -210,6 +222,10 @@ def engine_at(url: str | URL, timeout: float) -> Engine:
         raise ValueError(f'SQLStore: {_name_of(parsed)} cannot be used: {error}') from None
     if kind == 'postgresql':
         sqlalchemy.event.listen(engine, 'connect', _setter(f'SET statement_timeout = {math.ceil(timeout * 1000)}'))
+        if parsed.get_driver_name() == 'psycopg':
+            from spyce.sessions.psycopglimit import connector
+            connect = connector(timeout + GRACE)
+            sqlalchemy.event.listen(engine, 'do_connect', lambda dialect, record, args, named: connect(*args, **named))
     elif kind == 'sqlite':
         sqlalchemy.event.listen(engine, 'connect', _setter('PRAGMA journal_mode = WAL', 'PRAGMA synchronous = NORMAL'))
     return engine

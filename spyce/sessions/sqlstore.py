@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import builtins
 import logging
-import pickle
 import random
 import re
 import secrets
@@ -12,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from spyce.sessions.errors import SessionLocked, SessionValueError, StoreError
+from spyce.sessions.blobs import blob, items_of
+from spyce.sessions.errors import SessionLocked, StoreError
 from spyce.sessions.ids import fingerprint
-from spyce.sessions.leases import Lease
+from spyce.sessions.leases import Lease, Unreturned
 from spyce.sessions.locking import Key, SessionLocks
 from spyce.sessions.native import DirectStore, Entry, Pointer, Releasable
 from spyce.sessions.sqlserver import AlreadyThere, SQLServer, engine_at, execute
@@ -79,6 +79,8 @@ class SQLStore(DirectStore):
             raise ValueError('SQLStore: lease and timeout are seconds, more than 0')
         made = engine_at(url, timeout) if url is not None else engine
         assert made is not None
+        if table in made.dialect.identifier_preparer.reserved_words:
+            raise ValueError(f'SQLStore: table={table!r} is a word of its own to {made.dialect.name}: use another name')
         kind = KINDS.get(made.dialect.name)
         if kind is None:
             raise ValueError(f'SQLStore: {made.dialect.name} is not supported: use PostgreSQL, MariaDB, MySQL or '
@@ -90,6 +92,7 @@ class SQLStore(DirectStore):
         self._server = SQLServer(made, url is not None, timeout, self._prepare)
         self._lease = lease
         self._turns = SessionLocks()
+        self._unreturned = Unreturned(lease)
         self._recent: dict[str, int] = {}
 
     def settle_in(self, base: str) -> None:
@@ -149,30 +152,23 @@ class SQLStore(DirectStore):
 
     def _entry(self, row: Row, label: str) -> Entry | None:
         """The entry of a row; None if it cannot be read."""
-        try:
-            items = pickle.loads(row[0])
-            if not isinstance(items, dict):
-                raise TypeError(f'a {type(items).__name__} in place of items')
-        except Exception as error:
-            log.error('session %s: what is stored cannot be read and counts as lost: %s: %s',
-                      label if label.startswith('number') else fingerprint(label, self.salt), type(error).__name__,
-                      error)
-            return None
-        return Entry(items, row[1], row[2], row[3], row[4] or '', row[5].encode())
+        items = items_of(row[0], lambda: label if label.startswith('number') else fingerprint(label, self.salt))
+        return None if items is None else Entry(items, row[1], row[2], row[3], row[4] or '', row[5].encode())
 
     # Locking
 
-    def fetch_locked(self, sessionid: str, may_follow: Callable[[Pointer], bool], timeout: float, max_waiters: int,
+    def fetch_locked(self, sessionid: str, may_follow: Callable[..., bool], timeout: float, max_waiters: int,
                      label: str = '') -> tuple[Pointer, Entry, Releasable] | None:
         if ID.fullmatch(sessionid) is None:
             return None
         deadline = time.monotonic() + timeout
         turn = self._recent.get(sessionid, sessionid)
-        found = self._lock('id', sessionid, turn, timeout, max_waiters, label)
+        waited: list[object] = []
+        found = self._lock('id', sessionid, turn, timeout, max_waiters, label, waited)
         old = None
         if found is None:
             old = self._resolve_old(sessionid)
-            if old is None or not may_follow(old):
+            if old is None or not may_follow(old, bool(waited)):
                 return None
             left = max(deadline - time.monotonic(), 0)
             found = self._lock('number', old.key, old.key, left, max_waiters, label)
@@ -191,26 +187,26 @@ class SQLStore(DirectStore):
         found = self._lock('number', key, key, timeout, max_waiters, label)
         return found[1] if found else self._turns.acquire(key, timeout, max_waiters, label)
 
-    def _lock(self, column: str, value: Key, turn: Key, timeout: float, max_waiters: int,
-              label: str) -> tuple[Row, Lease] | None:
+    def _lock(self, column: str, value: Key, turn: Key, timeout: float, max_waiters: int, label: str,
+              waited: builtins.list[object] | None = None) -> tuple[Row, Lease] | None:
         """Lock the session whose row has that value; None if there is none. Raises SessionLocked.
 
-        turn: what threads of this process queue for.
+        turn: what threads of this process queue for; waited: is not empty any more if the request had to wait.
         """
         deadline = time.monotonic() + timeout
-        lease = Lease(self._turns.acquire(turn, timeout, max_waiters, label), partial(self._give_back, column, value))
-        try:
-            row = self._wait_and_take(lease.token, column, value, timeout, deadline, max_waiters)
-        except BaseException:
-            lease.end()
-            raise
+        self._unreturned.give_back()
+        lease = Lease(self._turns.acquire(turn, timeout, max_waiters, label), partial(self._give_back, column, value),
+                      self._unreturned)
+        with lease.taking():
+            row = self._wait_and_take(lease.token, column, value, timeout, deadline, max_waiters,
+                                      [] if waited is None else waited)
         if row is None:
             lease.end()
             return None
         return row, lease
 
     def _wait_and_take(self, token: str, column: str, value: Key, timeout: float, deadline: float,
-                       max_waiters: int) -> Row | None:
+                       max_waiters: int, waited: builtins.list[object]) -> Row | None:
         pause = FIRST_PAUSE
         while (row := self._take(token, column, value)) is None:
             while not (state := self._server.rows(self._say.is_free[column], (value,))) or not state[0][0]:
@@ -223,6 +219,7 @@ class SQLStore(DirectStore):
                 if left <= 0:
                     raise SessionLocked(f'the session was in use by another request for {timeout:g} seconds '
                                         '(session_lock_timeout); it is held by another process')
+                waited.append(value)
                 time.sleep(min(left, pause * random.uniform(0.5, 1)))
                 pause = min(pause * 2, LONGEST_PAUSE)
         return row
@@ -239,10 +236,7 @@ class SQLStore(DirectStore):
         return rows[0] if rows else None
 
     def _give_back(self, column: str, value: Key, token: str) -> None:
-        try:
-            self._server.count(self._say.give_back[column], (value, token))
-        except StoreError as error:
-            log.warning('the lock of a session could not be given back, and ends in %g seconds: %s', self._lease, error)
+        self._server.count(self._say.give_back[column], (value, token))
 
     # Writing
 
@@ -251,7 +245,7 @@ class SQLStore(DirectStore):
         if ID.fullmatch(sessionid) is None:
             raise ValueError('the id of a session must be plain ASCII without spaces, at most 128 characters')
         number = secrets.randbits(62)
-        row = _blob(items), created, idle, expires, user or None, secrets.token_hex(8), number, sessionid
+        row = blob(items), created, idle, expires, user or None, secrets.token_hex(8), number, sessionid
         try:
             self._server.count(self._say.create, row)
         except AlreadyThere:
@@ -268,11 +262,8 @@ class SQLStore(DirectStore):
                            slide: tuple[float, float] | None = None, renewal: tuple[str, float] | None = None,
                            user: str | None = None) -> bool:
         assert isinstance(lock, Lease)
-        try:
+        with lock.saving():
             done = self._update(lock.token, key, items, now, slide, renewal, user)
-        except BaseException:
-            lock.release()
-            raise
         if done:
             lock.end()
         else:
@@ -339,7 +330,14 @@ class SQLStore(DirectStore):
     def delete_expired(self, limit: int = 1000, now: float | None = None) -> int:
         moment = self._clock() if now is None else now
         self._server.count(self._say.delete_old_ids, (moment,))
-        return self._server.count(self._say.delete_expired, (moment, limit))
+
+        def delete(connection: Connection) -> int:
+            numbers = execute(connection, self._say.expired, (moment, limit)).scalars().all()
+            if not numbers:
+                return 0
+            return execute(connection, self._say.delete.format(numbers=', '.join(map(str, numbers))), ()).rowcount
+
+        return self._server.transaction(self._say.begin, delete)
 
     def last_cleaned(self) -> float | None:
         rows = self._server.rows(self._say.meta, ('cleaned',))
@@ -380,16 +378,9 @@ def _changes(items: Items | None, slide: tuple[float, float] | None, user: str |
     """New values of columns. An indexed one is named only when it changes: then no index is written."""
     changes: dict[str, object] = {}
     if items is not None:
-        changes['value'] = _blob(items)
+        changes['value'] = blob(items)
     if slide is not None:
         changes['idle'], changes['expires'] = slide
     if user is not None:
         changes['owner'] = user or None
     return changes
-
-
-def _blob(items: Items) -> bytes:
-    for name, packed in items.items():
-        if not isinstance(packed, bytes):
-            raise SessionValueError(f'session[{name!r}] cannot be pickled, so this store cannot keep it')
-    return pickle.dumps(dict(items), pickle.HIGHEST_PROTOCOL)

@@ -23,7 +23,7 @@ class Kind(NamedTuple):
 
     now: the time by its clock, in seconds since 1970; text, id, real, blob: types of columns, where ids are compared
     letter by letter; table: what follows the columns; keys, id_keys: indexes among the columns, where those that
-    `indexes` makes could be missing after a crash; expired: deletes what has expired; returns: whether UPDATE says
+    `indexes` makes could be missing after a crash; returns: whether UPDATE says
     what the row has become; only_lock: see POSTGRESQL.
     """
 
@@ -33,12 +33,12 @@ class Kind(NamedTuple):
     real: str
     blob: str
     table: str
-    expired: str
     indexes: Sequence[str]
     keys: str = ''
     id_keys: str = ''
     begin: str = 'BEGIN'
     for_update: str = ' FOR UPDATE'
+    skip_locked: str = ' FOR UPDATE SKIP LOCKED'
     returns: bool = True
     only_lock: str = ''
 
@@ -47,33 +47,30 @@ POSTGRESQL = Kind(
     now='extract(epoch FROM clock_timestamp())::float8',
     text='text', id='text COLLATE "C"', real='double precision', blob='bytea',
     table=' WITH (fillfactor = 70)',  # so that a row's next version fits beside it, and no index is written
-    expired='DELETE FROM {table} WHERE number IN (SELECT number FROM {table} WHERE expires <= ? ORDER BY expires '
-            'LIMIT ? FOR UPDATE SKIP LOCKED)',
-    indexes=('CREATE INDEX {table}_by_expiry ON {table} (expires)',
-             'CREATE INDEX {table}_by_owner ON {table} USING hash (owner) WHERE owner IS NOT NULL',  # of any length
-             'CREATE INDEX {table}_ids_by_end ON {table}_ids (until)'),
+    indexes=('CREATE INDEX {there} {table}_by_expiry ON {table} (expires)',
+             # A hash, as owners may be of any length.
+             'CREATE INDEX {there} {table}_by_owner ON {table} USING hash (owner) WHERE owner IS NOT NULL',
+             'CREATE INDEX {there} {table}_ids_by_end ON {table}_ids (until)'),
+    begin='BEGIN ISOLATION LEVEL READ COMMITTED',  # whatever is usual there: who has waited must see what was done
     # Of a lock alone the disk need not know before the answer: if the server dies in that moment, it is free again,
     # and who held it is refused when he saves. The setting is for this statement's own transaction.
     only_lock="set_config('synchronous_commit', 'off', true)")
 
 MYSQL = Kind(
     now="timestampdiff(MICROSECOND, '1970-01-01', utc_timestamp(6)) / 1000000e0",
-    text='text CHARACTER SET ascii COLLATE ascii_bin', id='varchar(128) CHARACTER SET ascii COLLATE ascii_bin',
+    text='mediumtext CHARACTER SET ascii COLLATE ascii_bin', id='varchar(128) CHARACTER SET ascii COLLATE ascii_bin',
     real='double', blob='longblob',
     table=' ENGINE=InnoDB', keys=', KEY (expires), KEY (owner(100))', id_keys=', KEY (until)', indexes=(),
-    expired='DELETE FROM {table} WHERE expires <= ? ORDER BY expires LIMIT ?',
     returns=False)
 
 SQLITE = Kind(
     now="(julianday('now') - 2440587.5) * 86400.0",
     text='text', id='text', real='real', blob='blob',
     table='',
-    expired='DELETE FROM {table} WHERE number IN (SELECT number FROM {table} WHERE expires <= ? ORDER BY expires '
-            'LIMIT ?)',
-    indexes=('CREATE INDEX {table}_by_expiry ON {table} (expires)',
-             'CREATE INDEX {table}_by_owner ON {table} (owner) WHERE owner IS NOT NULL',
-             'CREATE INDEX {table}_ids_by_end ON {table}_ids (until)'),
-    begin='BEGIN IMMEDIATE', for_update='')
+    indexes=('CREATE INDEX {there} {table}_by_expiry ON {table} (expires)',
+             'CREATE INDEX {there} {table}_by_owner ON {table} (owner) WHERE owner IS NOT NULL',
+             'CREATE INDEX {there} {table}_ids_by_end ON {table}_ids (until)'),
+    begin='BEGIN IMMEDIATE', for_update='', skip_locked='')
 
 KINDS = {'postgresql': POSTGRESQL, 'mysql': MYSQL, 'mariadb': MYSQL, 'sqlite': SQLITE}
 
@@ -85,6 +82,8 @@ TABLES = (
     'value {kind.blob} NOT NULL, created {kind.real} NOT NULL, idle {kind.real} NOT NULL, '
     'expires {kind.real} NOT NULL, owner {kind.text}, version varchar(16) NOT NULL, lock_token varchar(16), '
     'lock_until {kind.real}{kind.keys}){kind.table}')
+
+PARTS = ('_meta', '_ids', '')
 
 ROW = 'value, created, idle, expires, owner, version, number'
 
@@ -118,7 +117,9 @@ class Statements:
         self.retire = self._of(f'INSERT INTO {table}_ids (id, number, retired, until) VALUES (?, ?, ?, ?)')
         self.remove = self._of(f'DELETE FROM {table} WHERE number = ?')
         self.delete_old_ids = self._of(f'DELETE FROM {table}_ids WHERE until < ?')
-        self.delete_expired = self._of(kind.expired.format(table=table))
+        self.expired = self._of(f'SELECT number FROM {table} WHERE expires <= ? ORDER BY expires LIMIT ?'
+                                f'{kind.skip_locked}')
+        self.delete = f'DELETE FROM {table} WHERE number IN ({{numbers}})'
         self.ids = f'SELECT id FROM {table}'
         self.page = self._of(f'SELECT {ROW}, id FROM {table} WHERE number > ? ORDER BY number LIMIT ?')
         self.find = self._of(f'SELECT id FROM {table} WHERE owner = ?')
@@ -158,8 +159,9 @@ def prepare_tables(connection: Connection, kind: Kind, table: str) -> bytes:
 
 
 def _version(connection: Connection, table: str) -> int | None:
-    """None if there are no tables, or they have not been finished."""
-    if not sqlalchemy.inspect(connection).has_table(f'{table}_meta'):
+    """None if tables are missing, or have not been finished."""
+    inspector = sqlalchemy.inspect(connection)
+    if not all(inspector.has_table(f'{table}{part}') for part in PARTS):
         return None
     version = _meta(connection, table, 'version')
     return None if version is None else int(version)
@@ -195,11 +197,13 @@ def _make_or_upgrade(connection: Connection, kind: Kind, table: str) -> None:
     execute = connection.exec_driver_sql
     version = _version(connection, table)
     if version is None:
-        # Where each statement is a transaction of its own, somebody may have been killed in between.
-        begun = sqlalchemy.inspect(connection).has_table(f'{table}_meta')
+        # Somebody may have dropped one, or been killed in between, where each statement is a transaction of its own.
+        begun = any(sqlalchemy.inspect(connection).has_table(f'{table}{part}') for part in PARTS[:2])
         for statement in (*TABLES, *kind.indexes):
             execute(statement.format(table=table, kind=kind, there='IF NOT EXISTS' if begun else ''))
         execute(f'SELECT {ROW}, id, lock_token, lock_until FROM {table} WHERE number = 0')  # fails if it is another's
+        if begun and _meta(connection, table, 'version') is not None:
+            return
         execute(f"INSERT INTO {table}_meta (name, value) VALUES ('salt', '{secrets.token_hex(32)}'), ('cleaned', ''), "
                 f"('version', '{VERSION}')")
         return

@@ -67,7 +67,7 @@ life = items.pop('life', None)
 
 CONFIG = f"""from spyceconf import *
 import session
-session_store = session.DbmStore('../sessions')
+session_store = STORE
 session_lock_timeout = {LOCK_TIMEOUT}
 session_expire = 600
 """
@@ -75,16 +75,16 @@ session_expire = 600
 PAGE_OF = {'read': 'read', 'incr': 'merge', 'merge put': 'merge', 'merge delete': 'merge'}
 
 
-def make_shop(folder: Path) -> Path:
-    """Write the site into `folder`; its root. Its sessions are in folder/sessions."""
+def make_shop(folder: Path, store: str = "session.DbmStore('../sessions')") -> Path:
+    """Write the site into `folder`; its root. store: what its config says; by default they are in folder/sessions."""
     root = folder / 'www'
-    root.mkdir()
+    root.mkdir(parents=True)
     (folder / 'sessions').mkdir()
     (root / 'login.spy').write_text(LOGIN)
     (root / 'act.spy').write_text(_filled(ACT))
     (root / 'merge.spy').write_text(_filled(MERGE))
     (root / 'read.spy').write_text(READ)
-    (root / 'spyceconf.py').write_text(CONFIG)
+    (root / 'spyceconf.py').write_text(CONFIG.replace('STORE', store))
     return root
 
 
