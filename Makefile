@@ -32,7 +32,7 @@ docs: $(DOCS_ENV)/installed
 	$(DOCS_ENV)/bin/python -m sphinx -q -W --keep-going -b html docs/manual build/manual
 	@echo "The manual is at build/manual/index.html"
 
-# Writes benchmarks/results.json, docs/speed.svg and docs/growth.svg; takes half an hour. `wrk` is used if it is there.
+# Writes docs/speed.txt, docs/speed.svg and docs/growth.svg; takes twenty minutes. `wrk` is used if it is there.
 bench: $(BENCH_ENV)/installed
 	$(BENCH_ENV)/bin/python -m benchmarks --write $(ARGS)
 

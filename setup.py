@@ -49,7 +49,7 @@ setup(
             'hypothesis>=6.100',  # arbitrary pages and requests
             'jinja2>=3',          # the module template
             'pygments>=2.15',     # the lexer for pages
-            'psycopg[binary]>=3.1',  # SQLStore, if the machine has a PostgreSQL server
+            'psycopg[binary]>=3.2',  # SQLStore, if the machine has a PostgreSQL server
             'pymysql>=1.1',       # SQLStore, if the machine has a MariaDB server
             'playwright>=1.40',   # the demonstration site in a real Chromium, if the machine has one
             'prometheus-client>=0.20',  # metrics_path
@@ -69,9 +69,10 @@ setup(
             'gunicorn>=22',
             'jinja2>=3.1',
             'mako>=1.3',
-            'psycopg[binary]>=3.1',
+            'psycopg[binary]>=3.2',
             'redis[hiredis]>=5.3',
             'sqlalchemy>=2',
+            'starsessions>=2.2',
         ],
         'lint': [
             'mypy>=1.10',

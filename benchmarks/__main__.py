@@ -19,7 +19,6 @@ from benchmarks.report import facts_text, table_text
 NAMES = ('pages', 'compiling', 'stores', 'redisstores', 'sqlstores', 'wsgi', 'http', 'contention', 'cleaning',
          'footprint', 'growth')
 HERE = Path(__file__).parent
-RESULTS = HERE / 'results.json'
 DOCS = HERE.parent / 'docs'
 
 
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('tables', nargs='*', choices=[*NAMES, []], metavar='TABLE', help=', '.join(NAMES))
     parser.add_argument('--quick', action='store_true', help='a small size, for daily use')
     parser.add_argument('--check', action='store_true', help='compare with baseline.json; status 1 for a loss')
-    parser.add_argument('--write', action='store_true', help='keep what was measured: results.json and the pictures, '
+    parser.add_argument('--write', action='store_true', help='keep what was measured: docs/speed.txt and the pictures, '
                                                              'or with --check baseline.json')
     parser.add_argument('--size', choices=SIZES, help=argparse.SUPPRESS)
     parser.add_argument('--output', help=argparse.SUPPRESS)
@@ -58,10 +57,10 @@ def _measure(names: Sequence[str], size: str, write: bool) -> None:
         print(f'\n[{name}: {time.perf_counter() - start:.0f} s]', file=sys.stderr, flush=True)
         found += tables
     verdicts = [verdict for table in found for verdict in table.verdicts()]
-    print(f'\n{sum(verdict.reached for verdict in verdicts)} of {len(verdicts)} goals reached')
+    reached = f'{sum(verdict.reached for verdict in verdicts)} of {len(verdicts)} goals reached'
+    print(f'\n{reached}')
     if write:
-        RESULTS.write_text(json.dumps({'facts': known, 'size': size, 'tables': [table.as_json() for table in found]},
-                                      indent=1) + '\n')
+        (DOCS / 'speed.txt').write_text('\n\n'.join((facts_text(known), *map(table_text, found), reached)) + '\n')
         (DOCS / 'speed.svg').write_text(picture.speed(found, known))
         if any(table.series for table in found):
             (DOCS / 'growth.svg').write_text(picture.growth(found, known))

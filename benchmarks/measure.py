@@ -112,7 +112,7 @@ class Table:
         return Verdict(f'{goal.row}: at least {goal.at_least:.3g} x {goal.other}', figure, figure >= goal.at_least)
 
     def as_json(self) -> dict[str, Any]:
-        """What results.json holds of it."""
+        """All of it, for from_json() in another process."""
         return {**asdict(self), 'verdicts': [asdict(verdict) for verdict in self.verdicts()]}
 
     @classmethod

@@ -10,7 +10,8 @@ from benchmarks.report import amount
 
 SHOWN = ('table-escaping-on', 'page-escaping-on', 'table-escaping-off', 'page-escaping-off', 'compiling', 'contention',
          'session-change-disk-1000', 'session-change-disk-100000', 'session-read-disk-100000',
-         'session-change-memory-100000', 'request-memory', 'request-disk', 'http')
+         'session-change-memory-100000', 'session-change-redis', 'session-change-sql', 'request-memory', 'request-disk',
+         'http')
 """Keys of the tables in the picture of speed, in this order."""
 
 STYLE = '''
@@ -26,7 +27,7 @@ text { font: 12px system-ui, sans-serif; fill: #24292f }
 }
 '''
 
-COLUMN, GAP = 430, 30
+COLUMN, GAP = 460, 20
 BAR_LEFT, BAR_WIDTH, LINE = 200, 130, 18
 PLOT_HEIGHT = 190
 

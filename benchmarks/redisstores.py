@@ -1,9 +1,9 @@
 """The work of one request on its session, as in stores, with the sessions in a Redis server on this machine.
 
-The floor is what a program would write itself: GET, unpickle, pickle, SET. It loses updates, as do Flask-Session and
-Beaker; Spyce locks the session from load to save, or in mode merge notices that somebody was faster. Each takes two
-trips to the server for a session that is changed. Between machines a trip takes longer than here, and there the rows
-are nearer to each other. starsessions, which is asynchronous only, would be measured with its event loop.
+The floor is what a program would write itself: GET, unpickle, pickle, SET. It loses updates, as do Flask-Session,
+Beaker and starsessions; Spyce locks the session from load to save, or in mode merge notices that somebody was faster.
+Each takes two trips to the server for a session that is changed. Between machines a trip takes longer than here, and
+there the rows are nearer to each other.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -93,8 +93,7 @@ class FlaskSession:
             self.interface._upsert_session(self.app.permanent_session_lifetime, session, store_id)
 
     def items(self, sessionid: str) -> dict[str, Any]:
-        items = {name: value for name, value in self._open(sessionid).items() if name != '_permanent'}
-        return {**items, 'cart': [tuple(item) for item in items['cart']]}  # its msgpack has no tuples
+        return _with_tuples(self._open(sessionid), '_permanent')
 
     def change(self, sessionid: str) -> None:
         session = self._open(sessionid)
@@ -106,6 +105,63 @@ class FlaskSession:
         session = self._open(sessionid)
         session['name'], session['theme']
         self._save(session)
+
+
+class StarSessions:
+    """Its handler, which is asynchronous: in an event loop that is there already, and entered for each request."""
+
+    def __init__(self, port: int) -> None:
+        import asyncio
+
+        import redis.asyncio
+        from starsessions.serializers import JsonSerializer
+        from starsessions.stores.redis import RedisStore
+        self.run = asyncio.new_event_loop().run_until_complete
+        self.store = RedisStore(connection=redis.asyncio.Redis(port=port))
+        self.serializer = JsonSerializer()
+        self.ids: list[str] = []
+
+    def fill(self, count: int) -> list[str]:
+        for _ in range(count - len(self.ids)):
+            handler = self._handler('')
+            self.run(handler.load())
+            handler.connection.session.update(SESSION)
+            self.ids.append(self.run(handler.save(DAY)))
+        return self.ids
+
+    def _handler(self, sessionid: str) -> Any:
+        from starlette.requests import HTTPConnection
+        from starsessions.session import SessionHandler
+        return SessionHandler(HTTPConnection({'type': 'http'}), sessionid, self.store, self.serializer, DAY)
+
+    def items(self, sessionid: str) -> dict[str, Any]:
+        handler = self._handler(sessionid)
+        self.run(handler.load())
+        return _with_tuples(handler.connection.session)
+
+    def change(self, sessionid: str) -> None:
+        self.run(self._change(self._handler(sessionid)))
+
+    async def _change(self, handler: Any) -> None:
+        await handler.load()
+        session = handler.connection.session
+        session['name'], session['theme']
+        session['visits'] += 1
+        await handler.save(DAY)
+
+    def read(self, sessionid: str) -> None:
+        self.run(self._read(self._handler(sessionid)))
+
+    async def _read(self, handler: Any) -> None:
+        await handler.load()
+        session = handler.connection.session
+        session['name'], session['theme']
+
+
+def _with_tuples(items: Mapping[str, Any], *but: str) -> dict[str, Any]:
+    """All items but some; JSON and msgpack have no tuples."""
+    kept = {name: value for name, value in items.items() if name not in but}
+    return {**kept, 'cart': [tuple(item) for item in kept['cart']]}
 
 
 def tables(size: Size) -> list[Table]:
@@ -127,7 +183,9 @@ def _tables(port: int, count: int, size: Size) -> Iterator[Table]:
     stores: dict[str, Store] = contestants_of(size, (
         ('', lambda: {FLOOR: Plain(client), EXACT: Spyce(ours)}),
         ('beaker', lambda: {'Beaker ext:redis': BeakerRedis(client)}),
-        ('flask flask_session', lambda: {'Flask-Session redis': FlaskSession(client)})))
+        ('flask flask_session', lambda: {'Flask-Session redis': FlaskSession(client)}),
+        ('starlette starsessions', lambda: {'starsessions redis': StarSessions(port)})))
+    peers = [Goal(EXACT, name, 1) for name in stores if name not in (FLOOR, EXACT)]
     ids = {name: store.fill(count) for name, store in stores.items()}
     stores |= {MERGE: Spyce(ours, session_lock='merge'), READONLY: Spyce(ours, session_lock='readonly')}
     ids |= {MERGE: ids[EXACT], READONLY: ids[EXACT]}
@@ -137,7 +195,7 @@ def _tables(port: int, count: int, size: Size) -> Iterator[Table]:
     note = 'Server and program on one machine, which share its processors.'
     yield contest('session-change-redis', f'Session changed, in Redis, {count:,} stored',
                   {name: over(store.change, ids[name]) for name, store in stores.items() if name != READONLY},
-                  FLOOR, size, [Goal(EXACT, FLOOR, 0.9), Goal(MERGE, FLOOR, 0.9)], note)
+                  FLOOR, size, [Goal(EXACT, FLOOR, 0.9), Goal(MERGE, FLOOR, 0.9), *peers], note)
     yield contest('session-read-redis', f'Session only read, in Redis, {count:,} stored',
                   {name: over(store.read, ids[name]) for name, store in stores.items()}, FLOOR, size,
                   [Goal(READONLY, FLOOR, 0.9)], f'{note} {EXACT} locks and unlocks; the floor and merge do not.')
