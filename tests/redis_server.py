@@ -119,3 +119,8 @@ def own_keys(url: str) -> Iterator[str]:
     for key in list(client.scan_iter(match=f'{prefix}*', count=1000)):
         client.delete(key)
     client.close()
+
+
+def key_of(client: Any, prefix: str, sessionid: str) -> bytes:
+    """The key of a session."""
+    return next(key for key in client.scan_iter(match='*' + sessionid) if key.startswith(prefix.encode()))

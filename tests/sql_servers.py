@@ -1,11 +1,8 @@
 """Databases for tests of SQLStore: an SQLite file, and the servers that are there."""
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -52,58 +49,9 @@ def execute(url: str, statement: str) -> list[Any]:
         return list(result.fetchall()) if result.returns_rows else []
 
 
-class Proxy:
-    """A way to a server that can be cut and opened again, as when the server is stopped and started."""
-
-    def __init__(self, url: str) -> None:
-        target = sqlalchemy.make_url(url)
-        self._target = target.host, target.port
-        self._sockets: list[socket.socket] = []
-        self._flows = threading.Event()
-        self._flows.set()
-        self.port = 0
-        self.open()
-        self.url: str = target.set(host='127.0.0.1', port=self.port).render_as_string(hide_password=False)
-
-    def open(self) -> None:
-        self._listener = socket.create_server(('127.0.0.1', self.port))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def _accept(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                here = listener.accept()[0]
-                there = socket.create_connection(self._target)
-                self._sockets += here, there
-                for ends in (here, there), (there, here):
-                    threading.Thread(target=self._pump, args=ends, daemon=True).start()
-
-    def cut(self) -> None:
-        """Nobody gets through, nor does who was connected."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        while self._sockets:
-            with contextlib.suppress(OSError):
-                self._sockets.pop().shutdown(socket.SHUT_RDWR)
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """All is taken and nothing is passed on, as when the server stands still."""
-        self._flows.clear()
-        yield
-        self._flows.set()
-
-    def _pump(self, source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                self._flows.wait()
-                target.sendall(data)
-        for end in source, target:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        source.close()
+def on(*kinds: str) -> Any:
+    """For a test that is about some of the databases only."""
+    return pytest.mark.parametrize('kind_place', kinds, indirect=True, scope='module')
 
 
 @contextmanager

@@ -23,14 +23,17 @@ class Lease:
 
     After its time others may take the lock. Who was merely slow goes on to be the holder as long as nobody has: what
     decides is the token, which every change by the holder names.
+
+    has_waited: whether the session was in use, by a request of another process, when the lock was asked for.
     """
 
-    __slots__ = ('token', '_turn', '_give_back', '_unreturned')
+    __slots__ = ('token', 'has_waited', '_turn', '_give_back', '_unreturned')
 
     def __init__(self, turn: HeldLock, give_back: GiveBack, unreturned: Unreturned) -> None:
         """turn: the lock among the threads of this process; give_back: removes the token from the store, or raises
         StoreError; unreturned: those of the store that it could not be told of."""
         self.token = secrets.token_hex(8)
+        self.has_waited = False
         self._turn = turn
         self._give_back: GiveBack | None = give_back
         self._unreturned = unreturned

@@ -217,18 +217,15 @@ class RedisStore(DirectStore):
         self._unreturned.give_back()
         lease = Lease(self._turns.acquire(sessionid, timeout, max_waiters, label), partial(self._give_back, sessionid),
                       self._unreturned)
-        waited: list[str] = []
         with lease.taking():
-            pointer, row = self._follow(
-                sessionid, partial(self._take, lease.token, timeout, deadline, max_waiters, waited),
-                may_follow and (lambda pointer: may_follow(pointer, bool(waited))))
+            pointer, row = self._follow(sessionid, partial(self._take, lease, timeout, deadline, max_waiters),
+                                        may_follow and (lambda pointer: may_follow(pointer, lease.has_waited)))
         return pointer, row, lease
 
-    def _take(self, token: str, timeout: float, deadline: float, max_waiters: int, waited: list[str],
-              sessionid: str) -> Any:
-        """waited: gets the ids for which the request had to wait."""
+    def _take(self, lease: Lease, timeout: float, deadline: float, max_waiters: int, sessionid: str) -> Any:
         key = self._key(sessionid)
-        while isinstance(left := self._server.run(self._take_script, (key,), (token,)), int):
+        waited = False
+        while isinstance(left := self._server.run(self._take_script, (key,), (lease.token,)), int):
             rest = deadline - time.monotonic()
             if max_waiters < 1:
                 raise SessionLocked('the session is in use by a request of another process, and none may wait for it '
@@ -237,7 +234,7 @@ class RedisStore(DirectStore):
                 raise SessionLocked(f'the session was in use by another request for {timeout:g} seconds '
                                     '(session_lock_timeout); it is held by another process')
             pause = max(min(rest, left / 1000, self._longest_pause), SHORTEST_PAUSE)
-            waited.append(sessionid)
+            waited = lease.has_waited = True
             self._server.command('BLPOP', f'{key}:wake', f'{pause:.3f}')
         if waited and not isinstance(left, list):  # it is not there any more: nobody else would wake the next one
             self._server.command('RPUSH', f'{key}:wake', '')

@@ -163,18 +163,16 @@ class SQLStore(DirectStore):
             return None
         deadline = time.monotonic() + timeout
         turn = self._recent.get(sessionid, sessionid)
-        waited: list[object] = []
-        found = self._lock('id', sessionid, turn, timeout, max_waiters, label, waited)
+        row, lease = self._lock('id', sessionid, turn, timeout, max_waiters, label)
         old = None
-        if found is None:
+        if row is None:
             old = self._resolve_old(sessionid)
-            if old is None or not may_follow(old, bool(waited)):
+            if old is None or not may_follow(old, lease.has_waited):
                 return None
             left = max(deadline - time.monotonic(), 0)
-            found = self._lock('number', old.key, old.key, left, max_waiters, label)
-        if found is None:
+            row, lease = self._lock('number', old.key, old.key, left, max_waiters, label)
+        if row is None:
             return None
-        row, lease = found
         pointer = old or Pointer(row[6])
         entry = self._entry(row, sessionid)
         if entry is None:
@@ -184,31 +182,29 @@ class SQLStore(DirectStore):
         return pointer, entry, lease
 
     def lock(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> Releasable:
-        found = self._lock('number', key, key, timeout, max_waiters, label)
-        return found[1] if found else self._turns.acquire(key, timeout, max_waiters, label)
+        row, lease = self._lock('number', key, key, timeout, max_waiters, label)
+        return self._turns.acquire(key, timeout, max_waiters, label) if row is None else lease
 
-    def _lock(self, column: str, value: Key, turn: Key, timeout: float, max_waiters: int, label: str,
-              waited: builtins.list[object] | None = None) -> tuple[Row, Lease] | None:
-        """Lock the session whose row has that value; None if there is none. Raises SessionLocked.
+    def _lock(self, column: str, value: Key, turn: Key, timeout: float, max_waiters: int,
+              label: str) -> tuple[Row | None, Lease]:
+        """Lock the session whose row has that value, and load it: None if there is none, and the lock has ended.
 
-        turn: what threads of this process queue for; waited: is not empty any more if the request had to wait.
+        turn: what threads of this process queue for. Raises SessionLocked.
         """
         deadline = time.monotonic() + timeout
         self._unreturned.give_back()
         lease = Lease(self._turns.acquire(turn, timeout, max_waiters, label), partial(self._give_back, column, value),
                       self._unreturned)
         with lease.taking():
-            row = self._wait_and_take(lease.token, column, value, timeout, deadline, max_waiters,
-                                      [] if waited is None else waited)
+            row = self._wait_and_take(lease, column, value, timeout, deadline, max_waiters)
         if row is None:
             lease.end()
-            return None
         return row, lease
 
-    def _wait_and_take(self, token: str, column: str, value: Key, timeout: float, deadline: float,
-                       max_waiters: int, waited: builtins.list[object]) -> Row | None:
+    def _wait_and_take(self, lease: Lease, column: str, value: Key, timeout: float, deadline: float,
+                       max_waiters: int) -> Row | None:
         pause = FIRST_PAUSE
-        while (row := self._take(token, column, value)) is None:
+        while (row := self._take(lease.token, column, value)) is None:
             while not (state := self._server.rows(self._say.is_free[column], (value,))) or not state[0][0]:
                 if not state:
                     return None
@@ -219,7 +215,7 @@ class SQLStore(DirectStore):
                 if left <= 0:
                     raise SessionLocked(f'the session was in use by another request for {timeout:g} seconds '
                                         '(session_lock_timeout); it is held by another process')
-                waited.append(value)
+                lease.has_waited = True
                 time.sleep(min(left, pause * random.uniform(0.5, 1)))
                 pause = min(pause * 2, LONGEST_PAUSE)
         return row

@@ -4,6 +4,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import math
 import os
 import random
 import signal
@@ -27,6 +28,8 @@ BUSY_SESSIONS = SESSIONS // 10
 """Half of the requests go to these."""
 OLD_IDS = 0.05
 """This part of the requests sends some id that the session had at some time, not the newest."""
+ON_THE_WAY = 0.1
+"""Seconds: what a worker has sent to the server of a store is done even if the worker was killed since."""
 
 WEIGHTS = {'count': 20, 'incr': 15, 'read': 15, 'put': 12, 'merge put': 10, 'delete': 6, 'merge delete': 6, 'fail': 4,
            'rollback': 4, 'regenerate': 4, 'invalidate': 1.5, 'hold': 0.7}
@@ -40,6 +43,7 @@ class Operation:
 
     outcome: 'seen' (the session was there; `answer`), 'none' (it was not), 'error' (the page failed, as it should),
     'unknown' (the connection broke: the worker is dead, so nothing happens after `returned`), 'refused' (503).
+    lease: seconds after which it may have lost its lock.
     """
 
     do: str
@@ -50,6 +54,12 @@ class Operation:
     returned: float = 0
     outcome: str = 'unknown'
     answer: Any = None
+    lease: float = math.inf
+
+    @property
+    def is_without_lock(self) -> bool:
+        """Whether others may have changed or ended the session between what it read and what it put."""
+        return PAGE_OF.get(self.do) == 'merge' or self.returned - self.invoked > self.lease
 
 
 @dataclass
@@ -86,7 +96,7 @@ def step(state: State, operation: Operation) -> Iterator[State]:
         answer, after = effect(state, operation)
         if operation.outcome == 'error' or answer == operation.answer:
             yield after
-    elif state.ended is not None and operation.invoked < state.ended and PAGE_OF.get(operation.do) == 'merge':
+    elif state.ended is not None and operation.invoked < state.ended and operation.is_without_lock:
         yield state  # it read the session, then another request ended it: nothing is revived
 
 
@@ -130,15 +140,15 @@ def effect(state: State, operation: Operation) -> tuple[Any, State]:
 class Crowd:
     """Clients that use SESSIONS browsers, each shared by all of them, as tabs share one.
 
-    servers: each request goes to any of them; refusals_may_count: whether what was answered with 503 may have been
-    done nevertheless, as when the answer of a store was lost; unless the server, whose debug is on then, says that the
-    session was in use.
+    servers: each request goes to any of them; lease: None if the store is a part of each worker, else for how many
+    seconds one has the lock of a session. What was answered with 503 may then have been done nevertheless, as when the
+    answer of the store was lost; unless the server, whose debug is on, says that the session was in use.
     """
 
-    def __init__(self, *servers: ServerProcess, refusals_may_count: bool = False, requests: int = REQUESTS) -> None:
+    def __init__(self, *servers: ServerProcess, lease: float | None = None, requests: int = REQUESTS) -> None:
         self.servers = servers
         self.requests = requests
-        self.refusals_may_count = refusals_may_count
+        self.lease = lease
         self.longest = 0.0  # seconds that an answer took
         self.lives: list[Life] = []
         self.outcomes: Counter[tuple[str, str]] = Counter()
@@ -212,7 +222,7 @@ class Crowd:
         if answer is None:
             return None
         status, body = answer
-        if status == 503 and self.refusals_may_count:
+        if status == 503 and self.lease is not None:
             return None
         sessionid = body.strip()
         assert (status, visitor.cookie) == (200, f'sessionid={sessionid}')
@@ -223,12 +233,15 @@ class Crowd:
     def _act(self, visitor: Visitor, life: Life, do: str, old_ids: float = OLD_IDS) -> bool:
         """Do one thing to the session and note what came of it. Returns whether the browser may still have it."""
         sent_id = life.ids[-1] if random.random() >= old_ids else random.choice(life.ids)
-        operation = Operation(do, sent_id, random.choice('abcd'), f'value {next(self._serial)}', time.monotonic())
+        operation = Operation(do, sent_id, random.choice('abcd'), f'value {next(self._serial)}', time.monotonic(),
+                              lease=math.inf if self.lease is None else self.lease)
         arguments = {'do': do, 'key': operation.key, 'value': operation.value}
         answer = self._get(visitor, PAGE_OF.get(do, 'act'), operation.sent_id, arguments)
         operation.returned = time.monotonic()
         if answer is not None:
             self._understand(life, operation, *answer)
+        elif self.lease is not None:
+            operation.returned += ON_THE_WAY
         self.outcomes[do, operation.outcome] += 1
         if operation.outcome == 'unknown':
             time.sleep(0.1)  # as a visitor does who sees an error; what may have been done or not is hard to explain
@@ -242,7 +255,7 @@ class Crowd:
     def _understand(self, life: Life, operation: Operation, status: int, body: str) -> None:
         if status == 503:
             was_in_use = 'session_lock_' in body
-            operation.outcome = 'unknown' if self.refusals_may_count and not was_in_use else 'refused'
+            operation.outcome = 'refused' if self.lease is None or was_in_use else 'unknown'
         elif status == 500 and operation.do in ('fail', 'rollback'):
             operation.outcome = 'error'
         else:

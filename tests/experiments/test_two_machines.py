@@ -141,7 +141,7 @@ def test_sixteen_clients_on_one_session_are_counted_exactly(store: tuple[str, Tr
 def test_every_history_has_an_explanation(store: tuple[str, Trouble], tmp_path: Path) -> None:
     store_in_config, trouble = store
     with two_machines(tmp_path, store_in_config) as machines:
-        crowd = Crowd(*machines, refusals_may_count=True, requests=REQUESTS)
+        crowd = Crowd(*machines, lease=LEASE, requests=REQUESTS)
         crowd.run(crowd.kill_a_worker, trouble, lambda: pause_a_worker(machines))
         assert crowd.surprises == []
         during = Counter(crowd.outcomes)
