@@ -1,11 +1,12 @@
-"""What the tests of sessions say of a store, on RedisStore."""
+"""What the tests of sessions say of a store, on those of several machines."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.redis_server import RedisStore, any_server, own_keys
+from tests.remote_stores import KINDS, Place, place_of
 
 from .conftest import Clock
 from .test_bad_use import *  # noqa: F403
@@ -21,15 +22,14 @@ from .test_users import *  # noqa: F403
 del test_use_moves_the_end_but_not_at_every_read  # noqa: F821  it counts calls of one method, and here are several
 
 
-@pytest.fixture(scope='module')
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with any_server(tmp_path_factory.mktemp('redis')) as url:
-        yield url
+@pytest.fixture(scope='module', params=KINDS)
+def kind_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place_of(request.param, tmp_path_factory.mktemp('store')) as place:
+        yield place
 
 
 @pytest.fixture
-def store(server_url: str, clock: Clock) -> Iterator[RedisStore]:
-    with own_keys(server_url) as prefix:
-        store = RedisStore(server_url, prefix=prefix, clock=clock)
-        yield store
-        store.close()
+def store(kind_place: Place, clock: Clock) -> Iterator[Any]:
+    store = kind_place.part().store(clock=clock)
+    yield store
+    store.close()

@@ -1,4 +1,4 @@
-"""What every login storage does, over sessions in Redis."""
+"""What every login storage does, over sessions in stores of several machines."""
 from __future__ import annotations
 
 import pytest
@@ -6,16 +6,16 @@ import pytest
 from spyce.login import SessionStorage
 from spyce.sessions import SessionManager
 from tests.login.test_login_storages import *  # noqa: F403
-from tests.redis_server import RedisStore, any_server, own_keys
+from tests.remote_stores import KINDS, place_of
 
 
-@pytest.fixture
-def make_storage(tmp_path_factory, clock):
-    with any_server(tmp_path_factory.mktemp('redis')) as url, own_keys(url) as prefix:
+@pytest.fixture(params=KINDS)
+def make_storage(request, tmp_path_factory, clock):
+    with place_of(request.param, tmp_path_factory.mktemp('store')) as place:
         stores = []
 
         def make():
-            stores.append(RedisStore(url, prefix=prefix, clock=clock))
+            stores.append(place.store(clock=clock))
             manager = SessionManager.for_store(stores[-1])
             manager.clock = clock
             return SessionStorage(lambda: manager)
