@@ -32,6 +32,8 @@ __all__ = ['CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'SessionNotFoundError', 
            'open_store', 'session']
 
 STATE = 'session'
+VIEWED = 'session viewed'
+"""In request.state: a page has imported the session as the config has it, and nobody has used it yet."""
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -51,7 +53,11 @@ class session(spyceModule, MutableMapping[str, Any]):
 
         Raises ValueError for a value that cannot be meant, TypeError for an option that does not exist.
         """
-        self._share().view(path=path, expire=expire, lock=lock, readonly=readonly)
+        state = self._api.getRequest().state
+        if STATE not in state and path is None and expire is None and lock is None and not readonly:
+            state[VIEWED] = True  # most pages that import it do not use it
+        else:
+            self._share().view(path=path, expire=expire, lock=lock, readonly=readonly)
 
     def finish(self, theError: Any = None) -> None:
         """Nothing: the session is saved once, when the response leaves."""
@@ -68,6 +74,8 @@ class session(spyceModule, MutableMapping[str, Any]):
                 label=_label(stack[0], self._api.getServer().config.root) if stack else '',
                 login=owner_finder(self._api))
             request.state[STATE] = state
+            if request.state.pop(VIEWED, False):
+                state.view()
             response = self._api.getResponse()
             no_cookies = getattr(response, 'no_cookies', None)
             if no_cookies is not None:

@@ -97,6 +97,27 @@ def test_all_imports_in_one_request_see_one_session(site: Site) -> None:
     assert len(cookies(page.response.headers)) == 1
 
 
+@pytest.mark.parametrize('order', ['plain first', 'plain last'])
+def test_an_import_without_options_means_the_mode_of_the_config_also_if_it_is_not_used(site: Site, order: str) -> None:
+    page = Page(site)
+    if order == 'plain first':
+        page.import_()
+    merging = page.import_(lock='merge')
+    assert merging._session.mode == ('request' if order == 'plain first' else 'merge')
+    page.import_()
+    assert merging._session.mode == 'request'
+
+
+def test_an_import_that_is_not_used_asks_for_nothing() -> None:
+    class Nothing:
+        def __getattr__(self, name: str) -> Any:
+            raise AssertionError(f'{name} was asked for')
+
+    page = Page(Site(MemoryStore(), Clock()))
+    page.server, page.response = Nothing(), Nothing()  # type: ignore[assignment]
+    page.import_().finish()
+
+
 def test_options_at_import_take_effect(site: Site) -> None:
     page = Page(site)
     session = page.import_(path='/app', expire=5)
