@@ -33,6 +33,8 @@ LOST: frozenset[str | int] = frozenset(['25006', '57P01', '57P02', 1290, 1927])
 """Codes of errors after which another connection may succeed: it was ended, or the server is not the primary now."""
 NO_TABLE: frozenset[str | int] = frozenset(['42P01', 1146])
 MOST_CONFLICTS = 10
+SQLITE_BUSY = 'database is locked'
+"""SQLite waits for others itself, but not where a new file is given its log: then it says this at once."""
 NO_URL = ("SQLStore: this is not the URL of a database: write postgresql://USER:PASSWORD@HOST/DATABASE, mariadb://..., "
           "mysql://... or sqlite:///PATH; in a user name or password write '@' as %40, ':' as %3A, '/' as %2F")
 LONGEST_PAUSE = 0.05
@@ -114,10 +116,12 @@ class SQLServer:
             except IntegrityError as error:
                 raise AlreadyThere(str(self._failure(error))) from None
             except DBAPIError as error:
-                if _is_one_of(error, CONFLICTS) and conflicts < MOST_CONFLICTS:
+                seconds = time.monotonic() - begun
+                if _is_one_of(error, CONFLICTS) and conflicts < MOST_CONFLICTS or (
+                        SQLITE_BUSY in str(error.orig) and seconds < self._timeout):
                     conflicts += 1
                     time.sleep(random.uniform(0, LONGEST_PAUSE))
-                elif _is_lost(error) and not was_lost and time.monotonic() - begun < self._timeout / 2:
+                elif _is_lost(error) and not was_lost and seconds < self._timeout / 2:
                     was_lost = True
                 elif not was_missing and (_is_one_of(error, NO_TABLE) or 'no such table' in str(error.orig)):
                     was_missing, self._is_prepared = True, False
