@@ -248,8 +248,6 @@ if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-
-
 def _entry(row: tuple[object, ...], label: Callable[[], str]) -> Entry | None:
     value, created, idle, expires, user = cast('tuple[bytes, float, float, float, str | None]', row)
     items = items_of(value, label)

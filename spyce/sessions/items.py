@@ -268,7 +268,6 @@ class SessionItems(MutableMapping[str, Any]):
             self._link.next_id = self._link.next_id or new_id()
 
 
-
 def _check_name(name: object) -> None:
     if not isinstance(name, str):
         raise TypeError(f'session[{name!r}]: the name of an item is a str, not {type(name).__name__}')

@@ -409,8 +409,6 @@ def _text(field: bytes | None) -> str:
     return field.decode() if field else ''
 
 
-
-
 _stores: weakref.WeakSet[RedisStore] = weakref.WeakSet()
 
 
