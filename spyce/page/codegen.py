@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from spyce.page.book import Book, Mapped
+from spyce.page.glue import Glue
 from spyce.page.statements import Close, Line
 from spyce.page.tags import TagTraits
 from spyce.page.tree import (
@@ -25,14 +26,34 @@ Ref = tuple[tuple[int, int], tuple[int, int], str, str]
 
 _INDENT = '    '
 
+# What most of a page compiles to (see glue.py).
+_PROLOGUE = '''_spyceAppend = _spyceOutput.parts.append
+_spyceFilters = _spyceOutput.filters
+_spyceExprs = _spyceOutput.exprs
+_spyceStr, _spycePlain = _spyceOutput.text, str'''
+_TEXT = '''if _spyceFilters: _spyceOutput.writeStatic({text})
+else: _spyceAppend({text})'''
+_VALUE = '''_spyceValue = {value}
+if _spyceExprs: _spyceOutput.emit(_spyceValue)
+else: _spyceAppend(_spyceValue if _spyceValue.__class__ is _spycePlain else _spyceStr(_spyceValue))'''
+_VALUE_AND_TEXT = '''_spyceValue = {value}
+if _spyceExprs: _spyceOutput.emit(_spyceValue, {text})
+else: _spyceAppend(_spyceValue if _spyceValue.__class__ is _spycePlain else _spyceStr(_spyceValue)); _spyceAppend({text})'''
+
 
 class Writer:
-    """Python text in lines, with an offset of the book for each character."""
+    """Python text in lines.
+
+    It is written twice, line for line: as it is shown, and as it is parsed, with an offset of the book for each
+    character; there statements that are made from templates are left out, but for the page's own code in them.
+    """
 
     def __init__(self, book: Book) -> None:
         self._book = book
-        self._pieces: list[str] = []
+        self._shown: list[str] = []
+        self._parsed: list[str] = []
         self.offsets: list[int] = []
+        self.glues: dict[int, Glue] = {}  # by the line where they begin, in place of the statement there
         self.refs: dict[int, Ref] = {}
         self.longest = (0, 0)  # length and offset of the longest line of the page's code
         self.lines = 0
@@ -40,7 +61,12 @@ class Writer:
         self.empty = [False]  # for each open block whether it has no statement yet
 
     def text(self) -> str:
-        return ''.join(self._pieces)
+        """The text as it is shown."""
+        return ''.join(self._shown)
+
+    def parsed(self) -> str:
+        """The text to parse."""
+        return ''.join(self._parsed)
 
     def glue(self, text: str, at: int) -> None:
         """A line of the engine's own, standing for one place."""
@@ -54,8 +80,7 @@ class Writer:
         self._put(_INDENT * self.depth, first)
         last = first
         for piece in pieces:
-            self._pieces.append(piece.text)
-            self.offsets += piece.offsets
+            self._add(piece)
             self.lines += piece.text.count('\n')
             last = piece.offset(len(piece.text)) if piece.text else last
         self._put('\n', last)
@@ -72,19 +97,35 @@ class Writer:
             self._refer(line.code)
         if not line.raw:
             self._put(_INDENT * self.depth, begin)
-        self._pieces.append(text)
-        self.offsets += line.code.offsets
+        self._add(line.code)
         self._put('\n', line.code.offset(len(text)))
         self.lines += text.count('\n') + 1
         if not line.comment:
             self.empty[-1] = False
 
-    def expression(self, code: Mapped) -> None:
-        """`_spyceValue = (...)`, in parentheses so that it may span lines."""
-        self._refer(code)
-        start, last = code.offsets[0], code.offsets[-1]
-        closing = '\n)' if '#' in code.text else ')'
-        self.mixed(Mapped.at('_spyceValue = (', start), code, Mapped.at(closing, last))
+    def output(self, template: str, text: str, at: int, code: Mapped | None = None) -> None:
+        """Statements from a template (see glue.py).
+
+        :param code: the page's code in it, in its first line; without such, all of it stands for the place `at`.
+        """
+        indent = _INDENT * self.depth
+        value, end = '', at
+        self._put_parsed(indent, at)
+        if code:
+            self._refer(code)
+            at, end = code.offsets[0], code.offsets[-1]
+            closing = '\n)' if '#' in code.text else ')'
+            value = f'({code.text}{closing}'
+            self._parsed += ('(', code.text, closing)
+            self.offsets += (at, *code.offsets, *[end] * len(closing))
+        else:
+            self._put_parsed('0', at)
+        self.glues[self.lines + 1] = Glue(template, text, at, end)
+        shown = indent + template.replace('\n', '\n' + indent).format(value=value, text=repr(text)) + '\n'
+        self._shown.append(shown)
+        self._put_parsed('\n' * (template.count('\n') + 1), end)
+        self.lines += template.count('\n') + 1 + value.count('\n')
+        self.empty[-1] = False
 
     def enter(self) -> None:
         self.depth += 1
@@ -98,8 +139,17 @@ class Writer:
         self.depth -= 1
 
     def _put(self, text: str, at: int) -> None:
-        self._pieces.append(text)
+        self._shown.append(text)
+        self._put_parsed(text, at)
+
+    def _put_parsed(self, text: str, at: int) -> None:
+        self._parsed.append(text)
         self.offsets += [at] * len(text)
+
+    def _add(self, piece: Mapped) -> None:
+        self._shown.append(piece.text)
+        self._parsed.append(piece.text)
+        self.offsets += piece.offsets
 
     def _refer(self, code: Mapped) -> None:
         self.longest = max(self.longest, (len(code.text), code.offsets[0]))
@@ -179,10 +229,7 @@ class _Generator:
 
     def _prologue(self) -> None:
         out, unit = self.out, self.unit
-        out.glue('_spyceAppend = _spyceOutput.parts.append', unit.start)
-        out.glue('_spyceFilters = _spyceOutput.filters', unit.start)
-        out.glue('_spyceExprs = _spyceOutput.exprs', unit.start)
-        out.glue('_spyceStr, _spycePlain = _spyceOutput.text, str', unit.start)
+        out.output(_PROLOGUE, '', unit.start)
         for name, arguments, at in unit.hoisted:
             closing = '\n)' if '#' in arguments.text else ')'
             end = arguments.offset(len(arguments.text)) if arguments.text else at
@@ -231,7 +278,6 @@ class _Generator:
             self.out.mixed(Mapped.at('_spyceOutput.writeExpr(', at), element.code,
                            Mapped.at(closing, element.code.offsets[-1]))
         else:
-            self.out.expression(element.code)
             self._value = element
 
     def _flush(self) -> None:
@@ -240,17 +286,10 @@ class _Generator:
         value = self._value
         self._text = []
         self._value = None
-        out = self.out
         if value:
-            begin, end = value.code.offsets[0], value.code.offsets[-1]
-            then = f'; _spyceAppend({text!r})' if text else ''
-            out.mixed(Mapped.at('if _spyceExprs: _spyceOutput.emit(_spyceValue', begin),
-                      Mapped.at(f', {text!r})' if text else ')', end))
-            out.mixed(Mapped.at('else: _spyceAppend(_spyceValue if _spyceValue.__class__ is _spycePlain else _spyceStr('
-                                '_spyceValue', begin), Mapped.at(f')){then}', end))
+            self.out.output(_VALUE_AND_TEXT if text else _VALUE, text, value.start, value.code)
         elif text:
-            out.glue(f'if _spyceFilters: _spyceOutput.writeStatic({text!r})', self._text_at)
-            out.glue(f'else: _spyceAppend({text!r})', self._text_at)
+            self.out.output(_TEXT, text, self._text_at)
 
     def _code(self, parts: Sequence[Line | Close]) -> None:
         for part in parts:

@@ -17,10 +17,11 @@ from typing import Any
 from spyce.page.book import Book, byte_columns
 from spyce.page.codegen import Writer
 from spyce.page.errors import PlacedError
+from spyce.page.glue import statements
 
 _LINE_NUMBER = re.compile(r'\b(on line|at line) (\d+)')
 _PLACELESS = frozenset(['ctx', 'op', 'ops', 'id', 'attr', 'arg', 'kind', 'type_comment'])
-_OUTPUT_TESTS = ('_spyceFilters', '_spyceExprs')
+_BODIES = frozenset(['body', 'orelse', 'finalbody'])
 _warnings_lock = threading.Lock()
 
 
@@ -28,7 +29,8 @@ class _Text:
     """Generated text, and how to get from Python's positions in it to offsets of the book."""
 
     def __init__(self, writer: Writer, book: Book) -> None:
-        self.text = writer.text()
+        self.text = writer.parsed()
+        self.glues = writer.glues
         self.book = book
         self.longest = writer.longest[1]
         self._offsets = writer.offsets
@@ -71,7 +73,15 @@ class _Text:
         :param back: 1 for the end of a node: the place just behind its last character.
         """
         index = self.index(line, byte_column)
-        offset = self._offsets[index - back if index else 0] + back
+        return self._position(self._offsets[index - back if index else 0] + back)
+
+    def place(self, begin: int, end: int) -> dict[str, int]:
+        """The place in the page of a node from one offset of the book to another, both included."""
+        line, column = start = self._position(begin)
+        end_line, end_column = max(start, self._position(end + 1))
+        return {'lineno': line, 'col_offset': column, 'end_lineno': end_line, 'end_col_offset': end_column}
+
+    def _position(self, offset: int) -> tuple[int, int]:
         found = self._positions.get(offset)
         if found is None:
             found = self._positions[offset] = self.book.position(offset)
@@ -145,39 +155,42 @@ def _compile(tree: ast.Module, text: _Text, file: str) -> types.CodeType:
 
 
 def _move(tree: ast.Module, text: _Text) -> None:
-    """Move every node to its place in the page."""
+    """Move every node to its place in the page, and put the statements from templates where they belong."""
     stack: list[Any] = [tree]
     position = text.position
     while stack:
         node = stack.pop()
-        if 'lineno' in getattr(node, '__dict__', ()):
-            start = position(node.lineno, node.col_offset)
-            stop = max(start, position(node.end_lineno, node.end_col_offset, 1))
-            node.lineno, node.col_offset = start
-            node.end_lineno, node.end_col_offset = stop
-            if node.__class__ is ast.If and getattr(node.test, 'id', '') in _OUTPUT_TESTS:
-                _stamp(node, start, stop)
-                continue
-        _push_children(stack, node)
+        if not isinstance(node, ast.AST):  # a list may also hold names, and None
+            continue
+        names = node.__dict__
+        if 'lineno' in names:
+            start = position(names['lineno'], names['col_offset'])
+            stop = max(start, position(names['end_lineno'], names['end_col_offset'], 1))
+            names['lineno'], names['col_offset'] = start
+            names['end_lineno'], names['end_col_offset'] = stop
+        for name in _fields(node.__class__):
+            value = names.get(name)
+            if value.__class__ is list:
+                if name in _BODIES:
+                    names[name] = _filled(value, text, stack)
+                else:
+                    stack += value
+            elif value:
+                stack.append(value)
 
 
-def _push_children(stack: list[Any], node: Any) -> None:
-    for name in _fields(node.__class__):
-        value = getattr(node, name, None)
-        if isinstance(value, list):
-            stack += value
-        elif isinstance(value, ast.AST):
-            stack.append(value)
-
-
-def _stamp(output: ast.If, start: tuple[int, int], stop: tuple[int, int]) -> None:
-    """Give all of an output statement one place: these are most of a page's nodes."""
-    stack: list[Any] = [output.test, *output.body, *output.orelse]
-    while stack:
-        node = stack.pop()
-        node.lineno, node.col_offset = start
-        node.end_lineno, node.end_col_offset = stop
-        _push_children(stack, node)
+def _filled(body: list[Any], text: _Text, stack: list[Any]) -> list[Any]:
+    """The statements of a body, those from templates among them.  What is the page's own goes to the stack."""
+    filled: list[Any] = []
+    for statement in body:
+        glue = text.glues.get(statement.lineno)
+        if glue:
+            stack.append(statement.value)
+            filled += statements(glue, statement.value, text.place(glue.begin, glue.end))
+        else:
+            stack.append(statement)
+            filled.append(statement)
+    return filled
 
 
 @functools.cache
