@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from spyce.page.book import Mapped
 from spyce.page.errors import PlacedError
-from spyce.page.scanner import checked
+from spyce.page.scanner import check
 from spyce.page.tags import TagTraits
 
 _ATTRIBUTE = re.compile(r'''
@@ -64,5 +64,5 @@ def attribute_code(name: str, value: Mapped | None, traits: TagTraits) -> Mapped
     code = value[1 if marked else 0:].strip()
     if not code.text:
         raise PlacedError(f"attribute '{name}' has an empty expression", value.offset(0))
-    checked(code)
+    check(code)
     return code

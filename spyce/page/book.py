@@ -7,7 +7,7 @@ LineMap.locate finds these again.
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -45,6 +45,7 @@ class Book:
         self._sources: list[PageSource] = []
         self._bases: list[int] = []
         self._first_rows: list[int] = []
+        self._indents: dict[int, int] = {}  # by row, what is missing before its text
         self._line_starts: list[int] = []
         self._widths: dict[int, list[int] | None] = {}
 
@@ -61,7 +62,10 @@ class Book:
             text += '\n'
         self._sources.append(source)
         self._bases.append(base)
-        self._first_rows.append(len(self._line_starts))
+        row = len(self._line_starts)
+        self._first_rows.append(row)
+        if source.first_column > 1:
+            self._indents[row] = source.first_column - 1
         separated = text if text.endswith('\n') else text + '\n'
         self._line_starts.append(base)
         self._line_starts.extend(base + match.end() for match in _NEWLINE.finditer(separated, 0, len(separated) - 1))
@@ -74,12 +78,12 @@ class Book:
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line number for the code object and column (from 0, in UTF-8 bytes) of an offset."""
-        row = self.row(offset)
+        row = bisect_right(self._line_starts, offset) - 1
         column = offset - self._line_starts[row]
         widths = self._byte_columns(row)
         if widths:
             column = widths[min(column, len(widths) - 1)]
-        return row + self._sources[0].first_line, column + self._indent(row)
+        return row + self._sources[0].first_line, column + self._indents.get(row, 0)
 
     def _byte_columns(self, row: int) -> list[int] | None:
         """For each character of a row, and its end, the bytes before it; None if these are as many as characters."""
@@ -93,12 +97,12 @@ class Book:
         index = bisect_right(self._first_rows, row) - 1
         source = self._sources[index]
         line = row - self._first_rows[index] + source.first_line
-        return source.file, line, offset - self._line_starts[row] + self._indent(row) + 1
+        return source.file, line, offset - self._line_starts[row] + self._indents.get(row, 0) + 1
 
     def offset(self, line: int, byte_column: int) -> int:
         """The offset of a position that the Python compiler names: what position() gives, backwards."""
         row = min(max(line - self._sources[0].first_line, 0), len(self._line_starts) - 1)
-        column = max(0, byte_column - self._indent(row))
+        column = max(0, byte_column - self._indents.get(row, 0))
         widths = self._byte_columns(row)
         return self._line_starts[row] + (bisect_left(widths, column) if widths else column)
 
@@ -118,10 +122,9 @@ class Book:
         file, line, column = self.place(offset)
         return PageSyntaxError(message, file, line, column, self.line_text(self.row(offset)))
 
-    def _indent(self, row: int) -> int:
-        """What is missing before the text of a row: a source may begin in the middle of a line."""
-        index = bisect_right(self._first_rows, row) - 1
-        return self._sources[index].first_column - 1 if self._first_rows[index] == row else 0
+    def piece(self, start: int, end: int) -> 'Mapped':
+        """A stretch of the book as it is."""
+        return Mapped(self.text[start:end], range(start, end))
 
 
 class Mapped:
@@ -129,9 +132,9 @@ class Mapped:
 
     __slots__ = ('offsets', 'text')
 
-    def __init__(self, text: str = '', offsets: list[int] | None = None) -> None:
+    def __init__(self, text: str = '', offsets: Sequence[int] = ()) -> None:
         self.text = text
-        self.offsets = offsets if offsets is not None else []
+        self.offsets = offsets
 
     @classmethod
     def at(cls, text: str, offset: int) -> 'Mapped':
@@ -157,6 +160,7 @@ class Mapped:
             return self.offsets[index]
         return self.offsets[-1] + 1 if self.offsets else 0
 
-    def strip(self) -> 'Mapped':
-        left = len(self.text) - len(self.text.lstrip())
-        return self[left:max(left, len(self.text.rstrip()))]
+    def strip(self, blanks: str | None = None) -> 'Mapped':
+        """Without blanks at both ends: by default what str.strip() takes away."""
+        left = len(self.text) - len(self.text.lstrip(blanks))
+        return self[left:max(left, len(self.text.rstrip(blanks)))]

@@ -2,10 +2,8 @@
 
 from spyce.page.book import Mapped
 from spyce.page.errors import PlacedError
-from spyce.page.scanner import Brackets, checked
+from spyce.page.scanner import BLANK, Brackets, checked
 from spyce.page.statements import Line
-
-_BLANK = ' \t\f'
 
 
 def outdent(code: Mapped) -> list[Line]:
@@ -22,7 +20,7 @@ def outdent(code: Mapped) -> list[Line]:
     start = 0
     for text in code.text.split('\n'):
         end = start + len(text)
-        body = text.lstrip(_BLANK)
+        body = text.lstrip(BLANK)
         own = text[:len(text) - len(body)]
         if start in in_string:
             cut = len(indent) if indent and text.startswith(indent) else 0

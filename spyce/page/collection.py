@@ -18,7 +18,7 @@ from spyce.page.directives import COLLECTION_ONLY, Directive, RunDirective
 from spyce.page.errors import PlacedError
 from spyce.page.lexer import comment_end, next_delimiter
 from spyce.page.parser import Environment, Parser
-from spyce.page.scanner import checked
+from spyce.page.scanner import check
 from spyce.page.source import PageSource
 from spyce.page.tags import ANYWHERE, ClassCode, PageParts, TagLibraries
 from spyce.page.tree import (
@@ -161,7 +161,7 @@ class _TagParser(Parser):
             code = default[1:].strip()
             if not code.text:
                 raise PlacedError(f"the default of '{name}' is an empty expression", directive.place('default'))
-            checked(code)
+            check(code)
             self.head.attributes.append(TagAttribute(name, code, directive.at))
         else:
             self.head.attributes.append(TagAttribute(name, default.text if default else None, directive.at))

@@ -13,7 +13,7 @@ from spyce.page.compaction import compact
 from spyce.page.errors import PlacedError
 from spyce.page.parser import Environment, Parser
 from spyce.page.positions import compile_text
-from spyce.page.scanner import checked
+from spyce.page.scanner import check
 from spyce.page.source import PageSource
 from spyce.page.tags import ClassCode, HandlerUse, TagLibraries
 from spyce.page.tree import ModuleImport, TagLibraryUse, TagOpen, Unit
@@ -77,7 +77,7 @@ def compile_page(source: PageSource, *, signature: str = '', name: str = '', lib
     start, end = book.add(source, final_newline=True)
     try:
         parameters = Mapped.at(signature.strip(), start)
-        checked(parameters)
+        check(parameters)
         if book.text.startswith('#!', start, end):
             start = book.text.index('\n', start) + 1
         environment = Environment(book, libraries, read_include, name or os.path.basename(source.file))

@@ -9,7 +9,7 @@ from spyce.page.attributes import read_attributes
 from spyce.page.book import Mapped
 from spyce.page.compaction import MODES
 from spyce.page.errors import PageSyntaxError, PlacedError
-from spyce.page.scanner import checked
+from spyce.page.scanner import check
 from spyce.page.tags import TagError
 from spyce.page.tree import Compact, Init, LoadTags, ModuleImport, Silent, TagLibraryUse
 
@@ -102,7 +102,7 @@ def _import(parser: 'Parser', directive: Directive) -> None:
     if alias is None:
         directive.identifier('name')
     arguments = directive.code('args')
-    checked(arguments)
+    check(arguments)
     parser.unit.imports.append(ModuleImport(name, file, alias, place))
     parser.unit.hoisted.append((alias or name, arguments, directive.at))
     parser.add(Silent(directive.start, directive.end))

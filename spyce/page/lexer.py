@@ -1,20 +1,12 @@
-"""The delimiters of page source (manual, section on lexical syntax; reference of both families).
-
-Order matters: escapes first, then the longer delimiters.
-"""
+"""The delimiters of page source (manual, section on lexical syntax; reference of both families)."""
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from spyce.page.book import Book, Mapped
 
-_DELIMITER = re.compile(r'''
-    (?P<escape>\\(?:\[\[|\]\]|<%|%>))
-  | (?:\[\[|<%)(?P<open>--|spy!?|[!\\=.]|(?<=%)@|)
-  | (?P<uncomment>--(?:\]\]|%>))
-  | (?P<close>\]\]|%>)
-''', re.VERBOSE)
+_MARK = re.compile(r'\[\[|\]\]|<%|%>')
+_OPENING = re.compile(r'--|spy!?|[!\\=.]')
 _COMMENT_END = re.compile(r'--(?:\]\]|%>)')
 _ESCAPE = re.compile(r'\\(\[\[|\]\]|<%|%>)')
 
@@ -31,16 +23,24 @@ class Delimiter(NamedTuple):
     end: int
 
 
-def delimiters(text: str, start: int, end: int) -> Iterator[Delimiter]:
-    """The delimiters that are not escaped."""
-    for match in _DELIMITER.finditer(text, start, end):
-        if match.lastgroup != 'escape':
-            kind = KINDS[match.group('open')] if match.lastgroup == 'open' else match.lastgroup or ''
-            yield Delimiter(kind, match.group(), match.start(), match.end())
-
-
 def next_delimiter(text: str, start: int, end: int) -> Delimiter | None:
-    return next(delimiters(text, start, end), None)
+    """The first delimiter that is not escaped."""
+    position = start
+    while match := _MARK.search(text, position, end):
+        at, position = match.span()
+        if at > start and text[at - 1] == '\\':
+            continue
+        if text[at] in '[<':
+            opening = _OPENING.match(text, position, end)
+            if opening:
+                return Delimiter(KINDS[opening.group()], text[at:opening.end()], at, opening.end())
+            if text[at] == '<' and text.startswith('@', position, end):
+                position += 1
+            return Delimiter(KINDS[text[at + 2:position]], text[at:position], at, position)
+        if at - 2 >= start and text.startswith('--', at - 2):
+            return Delimiter('uncomment', text[at - 2:position], at - 2, position)
+        return Delimiter('close', match.group(), at, position)
+    return None
 
 
 def comment_end(text: str, start: int, end: int) -> int | None:
@@ -56,9 +56,11 @@ def unescape(text: str) -> str:
 
 def mapped(book: Book, start: int, end: int) -> Mapped:
     """A stretch of the book as code, its escapes undone."""
+    if not _ESCAPE.search(book.text, start, end):
+        return book.piece(start, end)
     pieces: list[Mapped] = []
     for match in _ESCAPE.finditer(book.text, start, end):
-        pieces.append(Mapped(book.text[start:match.start()], list(range(start, match.start()))))
+        pieces.append(book.piece(start, match.start()))
         start = match.start() + 1
-    pieces.append(Mapped(book.text[start:end], list(range(start, end))))
+    pieces.append(book.piece(start, end))
     return Mapped.join(pieces)

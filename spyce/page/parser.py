@@ -14,7 +14,7 @@ from spyce.page.chunks import outdent
 from spyce.page.directives import RunDirective, run_directive
 from spyce.page.errors import PageSyntaxError, PlacedError
 from spyce.page.lexer import Delimiter, mapped, next_delimiter, unescape
-from spyce.page.scanner import Brackets, Token, checked, scan
+from spyce.page.scanner import Brackets, Token, check, checked, scan
 from spyce.page.source import PageSource
 from spyce.page.statements import Close, split_statements
 from spyce.page.tags import (
@@ -238,7 +238,7 @@ class Parser:
             raise PlacedError('too many lambdas within each other', opened.start)
         colon = self._parameters_end(opened, end)
         signature = mapped(self.book, opened.end, colon).strip()
-        checked(signature)
+        check(signature)
         inner = Parser(self.environment, opened.start, signature, self._nesting + 10)
         inner._is_lambda = True
         inner._know(self.prefixes)
@@ -254,8 +254,7 @@ class Parser:
     def _parameters_end(self, opened: Delimiter, end: int) -> int:
         """The first colon outside brackets and strings that is no Python lambda's."""
         # Parameters rarely are long; a limit keeps the search for the colon short.
-        code = Mapped(self.book.text[opened.end:min(end, opened.end + 2000)])
-        code.offsets = list(range(opened.end, opened.end + len(code.text)))
+        code = self.book.piece(opened.end, min(end, opened.end + 2000))
         brackets = Brackets(code)
         lambdas = 0
         for kind, start, stop in scan(code):
@@ -375,6 +374,9 @@ def _begins_keyword(text: str, start: int, before: list[Token]) -> bool:
 
 def _is_call(code: Mapped) -> bool:
     """Whether an expression has keyword arguments: `x, k=v` or `x, **kw` are the arguments of response.writeExpr."""
+    if ',' not in code.text:
+        check(code)
+        return False
     brackets = Brackets(code)
     before = [('other', 0, 0)] * 2
     for token in checked(code):

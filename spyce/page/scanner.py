@@ -33,7 +33,9 @@ _STRING_END = {
     '"""': re.compile(r'[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""', re.DOTALL),
 }
 _NESTING_STRINGS = sys.version_info >= (3, 12)
+BLANK = ' \t\f'
 _CLOSING = {'(': ')', '[': ']', '{': '}'}
+_NOTABLE = re.compile('[\'"\\\\()\\[\\]{}\0\ud800-\udfff]')
 _UNUSABLE = re.compile('[\0\ud800-\udfff]')
 
 Token = tuple[str, int, int]
@@ -166,6 +168,15 @@ class Brackets:
         if self._open:
             index = self._open[-1]
             raise PlacedError(f"'{self._code.text[index]}' was never closed", self._code.offset(index))
+
+
+def check(code: Mapped) -> None:
+    """Refuse Python text that could reach over its end.
+
+    :raises PlacedError: as checked().
+    """
+    if _NOTABLE.search(code.text):
+        checked(code)
 
 
 def checked(code: Mapped) -> list[Token]:

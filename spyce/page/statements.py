@@ -4,14 +4,16 @@ A brace opens a block only right after the colon that ends the header of a compo
 Python's (recorded cases stmt-dict-literal, stmt-dict-in-block; the spacing of the source is kept).
 """
 
+import re
 from dataclasses import dataclass
 
 from spyce.page.book import Mapped
 from spyce.page.errors import PlacedError
-from spyce.page.scanner import Brackets, Token, refuse_open_line, scan
+from spyce.page.scanner import BLANK, Brackets, Token, check, refuse_open_line, scan
 
 _COMPOUND = frozenset(['if', 'elif', 'else', 'for', 'while', 'try', 'except', 'finally', 'with', 'def', 'class',
                        'async'])
+_DIVIDING = re.compile('[\n:;{}#]')  # without these, code is a single line that opens no block
 _SOFT = frozenset(['match', 'case'])
 
 
@@ -53,14 +55,15 @@ class _Splitter:
         self._newline = False           # a line ended since that colon
 
     def split(self) -> list[Line | Close]:
-        tokens = [token for token in scan(self.code) if token[0] not in ('blank', 'continuation')]
+        tokens = list(scan(self.code))
         for token in tokens:
-            self._take(token)
+            if token[0] not in ('blank', 'continuation'):
+                self._take(token)
         self.brackets.finish()
         if self._colon is not None:
             raise self._no_block()
         self._flush()
-        refuse_open_line(self.code, list(scan(self.code)))
+        refuse_open_line(self.code, tokens)
         return self.parts
 
     def _take(self, token: Token) -> None:
@@ -155,4 +158,8 @@ def split_statements(code: Mapped) -> list[Line | Close]:
 
     :raises PlacedError: for a string or bracket left open, or a header without a block.
     """
-    return _Splitter(code).split()
+    if _DIVIDING.search(code.text):
+        return _Splitter(code).split()
+    check(code)
+    line = code.strip(BLANK)
+    return [Line(line)] if line.text else []
