@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from spyce.page.book import Book, Mapped
-from spyce.page.glue import Glue
 from spyce.page.statements import Close, Line
 from spyce.page.tags import TagTraits
 from spyce.page.tree import (
@@ -21,10 +20,7 @@ from spyce.page.tree import (
     Text,
     Unit,
 )
-
-Ref = tuple[tuple[int, int], tuple[int, int], str, str]
-
-_INDENT = '    '
+from spyce.page.writer import Writer
 
 # What most of a page compiles to (see glue.py).
 _PROLOGUE = '''_spyceAppend = _spyceOutput.parts.append
@@ -39,123 +35,6 @@ else: _spyceAppend(_spyceValue if _spyceValue.__class__ is _spycePlain else _spy
 _VALUE_AND_TEXT = '''_spyceValue = {value}
 if _spyceExprs: _spyceOutput.emit(_spyceValue, {text})
 else: _spyceAppend(_spyceValue if _spyceValue.__class__ is _spycePlain else _spyceStr(_spyceValue)); _spyceAppend({text})'''
-
-
-class Writer:
-    """Python text in lines.
-
-    It is written twice, line for line: as it is shown, and as it is parsed, with an offset of the book for each
-    character; there statements that are made from templates are left out, but for the page's own code in them.
-    """
-
-    def __init__(self, book: Book) -> None:
-        self._book = book
-        self._shown: list[str] = []
-        self._parsed: list[str] = []
-        self.offsets: list[int] = []
-        self.glues: dict[int, Glue] = {}  # by the line where they begin, in place of the statement there
-        self.refs: dict[int, Ref] = {}
-        self.longest = (0, 0)  # length and offset of the longest line of the page's code
-        self.lines = 0
-        self.depth = 0
-        self.empty = [False]  # for each open block whether it has no statement yet
-
-    def text(self) -> str:
-        """The text as it is shown."""
-        return ''.join(self._shown)
-
-    def parsed(self) -> str:
-        """The text to parse."""
-        return ''.join(self._parsed)
-
-    def glue(self, text: str, at: int) -> None:
-        """A line of the engine's own, standing for one place."""
-        self._put(_INDENT * self.depth + text + '\n', at)
-        self.lines += 1
-        self.empty[-1] = False
-
-    def mixed(self, *pieces: Mapped) -> None:
-        """A line made of pieces."""
-        first = next((piece.offsets[0] for piece in pieces if piece.offsets), 0)
-        self._put(_INDENT * self.depth, first)
-        last = first
-        for piece in pieces:
-            self._add(piece)
-            self.lines += piece.text.count('\n')
-            last = piece.offset(len(piece.text)) if piece.text else last
-        self._put('\n', last)
-        self.lines += 1
-        self.empty[-1] = False
-
-    def code(self, line: Line) -> None:
-        """A line of the page's own code."""
-        text = line.code.text
-        if not text and not line.raw:
-            return
-        begin = line.code.offset(0)
-        if text:
-            self._refer(line.code)
-        if not line.raw:
-            self._put(_INDENT * self.depth, begin)
-        self._add(line.code)
-        self._put('\n', line.code.offset(len(text)))
-        self.lines += text.count('\n') + 1
-        if not line.comment:
-            self.empty[-1] = False
-
-    def output(self, template: str, text: str, at: int, code: Mapped | None = None) -> None:
-        """Statements from a template (see glue.py).
-
-        :param code: the page's code in it, in its first line; without such, all of it stands for the place `at`.
-        """
-        indent = _INDENT * self.depth
-        value, end = '', at
-        self._put_parsed(indent, at)
-        if code:
-            self._refer(code)
-            at, end = code.offsets[0], code.offsets[-1]
-            closing = '\n)' if '#' in code.text else ')'
-            value = f'({code.text}{closing}'
-            self._parsed += ('(', code.text, closing)
-            self.offsets += (at, *code.offsets, *[end] * len(closing))
-        else:
-            self._put_parsed('0', at)
-        self.glues[self.lines + 1] = Glue(template, text, at, end)
-        shown = indent + template.replace('\n', '\n' + indent).format(value=value, text=repr(text)) + '\n'
-        self._shown.append(shown)
-        self._put_parsed('\n' * (template.count('\n') + 1), end)
-        self.lines += template.count('\n') + 1 + value.count('\n')
-        self.empty[-1] = False
-
-    def enter(self) -> None:
-        self.depth += 1
-        self.empty.append(True)
-
-    def leave(self, at: int) -> None:
-        """End a block; a block needs a statement."""
-        if self.empty[-1]:
-            self.glue('pass', at)
-        self.empty.pop()
-        self.depth -= 1
-
-    def _put(self, text: str, at: int) -> None:
-        self._shown.append(text)
-        self._put_parsed(text, at)
-
-    def _put_parsed(self, text: str, at: int) -> None:
-        self._parsed.append(text)
-        self.offsets += [at] * len(text)
-
-    def _add(self, piece: Mapped) -> None:
-        self._shown.append(piece.text)
-        self._parsed.append(piece.text)
-        self.offsets += piece.offsets
-
-    def _refer(self, code: Mapped) -> None:
-        self.longest = max(self.longest, (len(code.text), code.offsets[0]))
-        file, line, column = self._book.place(code.offsets[0])
-        _file, end_line, end_column = self._book.place(code.offsets[-1])
-        self.refs[self.lines + 1] = ((line, column - 1), (end_line, end_column), code.text, file)
 
 
 class _Generator:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from spyce.page.book import Book, LineMap, Mapped
-from spyce.page.codegen import Ref, Writer, generate
+from spyce.page.codegen import generate
 from spyce.page.compaction import compact
 from spyce.page.errors import PlacedError
 from spyce.page.parser import Environment, Parser
@@ -17,6 +17,7 @@ from spyce.page.scanner import check
 from spyce.page.source import PageSource
 from spyce.page.tags import ClassCode, HandlerUse, TagLibraries
 from spyce.page.tree import ModuleImport, TagLibraryUse, TagOpen, Unit
+from spyce.page.writer import GeneratedText, Ref, Writer
 
 _ALWAYS_THERE = frozenset({'self', 'request', 'response', 'stdout', 'error'})
 
@@ -28,9 +29,7 @@ class CompiledPage:
     :param file: the page's file.
     :param code: run in a namespace, it defines the class `spyceImpl` there, with the method `spyceProcess(self
         [, signature])`, and touches nothing else.
-    :param python: the generated text (2.1's getCode).
-    :param refs: from a line of it to (begin, end, text, file) in the page (2.1's getCodeRefs, recorded case
-        api-getcode-and-refs); begin and end are (row from 1, column from 0).
+    :param written: the generated text.
     :param imports: the Spyce modules that it imports, in file order.
     :param taglibs: the tag libraries that its directives load.
     :param lambdas: its lambdas: `_spyceLambdas` of its namespace.
@@ -42,8 +41,7 @@ class CompiledPage:
 
     file: str
     code: types.CodeType
-    python: str
-    refs: dict[int, Ref]
+    written: GeneratedText
     imports: tuple[ModuleImport, ...]
     taglibs: tuple[TagLibraryUse, ...]
     lambdas: tuple['CompiledPage', ...]
@@ -52,6 +50,18 @@ class CompiledPage:
     handlers: Mapping[str, HandlerUse]
     classes: tuple[ClassCode, ...]
     lines: LineMap
+
+    @property
+    def python(self) -> str:
+        """The generated text (2.1's getCode)."""
+        return self.written.text()
+
+    @property
+    def refs(self) -> dict[int, Ref]:
+        """From a line of it to (begin, end, text, file) in the page (2.1's getCodeRefs, recorded case
+        api-getcode-and-refs); begin and end are (row from 1, column from 0).
+        """
+        return self.written.refs()
 
     def locate(self, line: int) -> tuple[str, int]:
         """The file and its line that a line number of `code` means.
@@ -111,7 +121,7 @@ def compile_unit(unit: Unit, book: Book, file: str) -> CompiledPage:
     for each in lambdas:
         dependencies.update(dict.fromkeys(each.dependencies))
     return CompiledPage(
-        file=file, code=code, python=writer.text(), refs=writer.refs, imports=tuple(unit.imports),
+        file=file, code=code, written=writer.shown, imports=tuple(unit.imports),
         taglibs=tuple(unit.taglibs), lambdas=lambdas, dependencies=tuple(dependencies),
         uses_tags=unit.uses_tags or bool(unit.prepares), handlers=unit.handlers,
         classes=tuple(unit.classes), lines=book.line_map())
@@ -130,6 +140,8 @@ def _module_names(unit: Unit) -> set[str]:
 
 def _attribute_bases(expression: str) -> set[str]:
     """Each `name` of `name.attribute` in an expression."""
+    if '.' not in expression:
+        return set()
     try:
         tree = ast.parse(f'({expression}\n)', mode='eval')
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -156,7 +168,7 @@ def _export_names(writer: Writer, book: Book, file: str) -> dict[str, list[str]]
     """
     compile_text(writer, book, file)  # symtable would report what is wrong at its place in the generated text
     names: dict[str, list[str]] = {}
-    tables = [symtable.symtable(writer.text(), file, 'exec')]
+    tables = [symtable.symtable(writer.shown.text(), file, 'exec')]
     while tables:
         table = tables.pop()
         tables += table.get_children()

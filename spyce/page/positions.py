@@ -15,12 +15,12 @@ from collections.abc import Hashable
 from typing import Any
 
 from spyce.page.book import Book, byte_columns
-from spyce.page.codegen import Writer
 from spyce.page.errors import PlacedError
 from spyce.page.glue import statements
+from spyce.page.writer import Writer
 
 _LINE_NUMBER = re.compile(r'\b(on line|at line) (\d+)')
-_PLACELESS = frozenset(['ctx', 'op', 'ops', 'id', 'attr', 'arg', 'kind', 'type_comment'])
+_PLACELESS = frozenset(['ctx', 'op', 'ops', 'id', 'attr', 'arg', 'kind', 'type_comment', 'kwd_attrs'])
 _BODIES = frozenset(['body', 'orelse', 'finalbody'])
 _warnings_lock = threading.Lock()
 
@@ -32,7 +32,7 @@ class _Text:
         self.text = writer.parsed()
         self.glues = writer.glues
         self.book = book
-        self.longest = writer.longest[1]
+        self.longest = writer.shown.longest
         self._offsets = writer.offsets
         self._ascii = self.text.isascii()
         self._starts = [0, *(match.end() for match in re.finditer('\n', self.text))]
@@ -67,13 +67,14 @@ class _Text:
             start += 1
         return self._offsets[start]
 
-    def position(self, line: int, byte_column: int, back: int = 0) -> tuple[int, int]:
-        """The place in the page of a position of an ast node.
+    def start(self, line: int, byte_column: int) -> tuple[int, int]:
+        """The place in the page of the start of an ast node."""
+        return self._position(self._offsets[self.index(line, byte_column)])
 
-        :param back: 1 for the end of a node: the place just behind its last character.
-        """
+    def end(self, line: int, byte_column: int) -> tuple[int, int]:
+        """The place in the page of the end of an ast node: just behind its last character."""
         index = self.index(line, byte_column)
-        return self._position(self._offsets[index - back if index else 0] + back)
+        return self._position(self._offsets[index - 1 if index else 0] + 1)
 
     def place(self, begin: int, end: int) -> dict[str, int]:
         """The place in the page of a node from one offset of the book to another, both included."""
@@ -140,7 +141,7 @@ def _from_parser(error: SyntaxError, text: _Text) -> PlacedError:
 def _too_much(error: BaseException, text: _Text) -> PlacedError:
     """Python's own limits have no place; the longest piece of code is the likely one."""
     detail = str(error) or type(error).__name__
-    return PlacedError(f'Python cannot compile this, it may be too long or too deeply nested: {detail}', text.longest)
+    return PlacedError(f'Python cannot compile this, it may be too long or too deeply nested: {detail}', text.longest())
 
 
 def _compile(tree: ast.Module, text: _Text, file: str) -> types.CodeType:
@@ -157,26 +158,25 @@ def _compile(tree: ast.Module, text: _Text, file: str) -> types.CodeType:
 def _move(tree: ast.Module, text: _Text) -> None:
     """Move every node to its place in the page, and put the statements from templates where they belong."""
     stack: list[Any] = [tree]
-    position = text.position
+    start_of, end_of = text.start, text.end
     while stack:
         node = stack.pop()
-        if not isinstance(node, ast.AST):  # a list may also hold names, and None
-            continue
         names = node.__dict__
-        if 'lineno' in names:
-            start = position(names['lineno'], names['col_offset'])
-            stop = max(start, position(names['end_lineno'], names['end_col_offset'], 1))
+        line = names.get('lineno')
+        if line:
+            start = start_of(line, names['col_offset'])
+            end = end_of(names['end_lineno'], names['end_col_offset'])
             names['lineno'], names['col_offset'] = start
-            names['end_lineno'], names['end_col_offset'] = stop
+            names['end_lineno'], names['end_col_offset'] = end if end > start else start
         for name in _fields(node.__class__):
             value = names.get(name)
-            if value.__class__ is list:
-                if name in _BODIES:
-                    names[name] = _filled(value, text, stack)
-                else:
-                    stack += value
-            elif value:
-                stack.append(value)
+            if value.__class__ is not list:
+                if isinstance(value, ast.AST):
+                    stack.append(value)
+            elif name in _BODIES:
+                names[name] = _filled(value, text, stack)
+            else:
+                stack += filter(None, value)
 
 
 def _filled(body: list[Any], text: _Text, stack: list[Any]) -> list[Any]:
@@ -195,7 +195,9 @@ def _filled(body: list[Any], text: _Text, stack: list[Any]) -> list[Any]:
 
 @functools.cache
 def _fields(kind: Hashable) -> tuple[str, ...]:
-    """The fields of a node that may hold nodes with a place."""
+    """The fields of a node that may hold nodes with a place, or nodes that hold such."""
+    if kind in (ast.Constant, ast.Global, ast.Nonlocal, ast.MatchSingleton):
+        return ()
     return tuple(name for name in getattr(kind, '_fields', ()) if name not in _PLACELESS)
 
 
