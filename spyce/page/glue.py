@@ -1,14 +1,20 @@
 """Statements of the engine's own, made as trees: most of what a page compiles to is a few of them, again and again.
 
-A template of such statements is parsed once; each use of it is a copy, all of which stands at one place in the page.
+A template of such statements is parsed once, and becomes a function that makes a copy of its tree; all of a copy stands
+at one place in the page.
 """
 
 import ast
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 _VALUE = '_spyceValueHere'
 _TEXT = '_spyceTextHere'
+_PARAMETERS = 'value, text, line, column, end_line, end_column'
+_PLACE = 'lineno = line', 'col_offset = column', 'end_lineno = end_line', 'end_col_offset = end_column'
+
+Build = Callable[..., list[ast.stmt]]
 
 
 class Glue(NamedTuple):
@@ -25,61 +31,51 @@ class Glue(NamedTuple):
     end: int
 
 
-class _Step(NamedTuple):
-    """How to make one node: what is the same in each copy, and which nodes made before go into which fields."""
-
-    kind: type[ast.AST]
-    fields: dict[str, Any]
-    children: list[tuple[str, int]]
-    lists: list[tuple[str, list[int]]]
-
-
-class _Recipe:
-    """The steps that make copies of the statements of a template.  Equal nodes in them are one."""
+class _Builder:
+    """Writes the function that copies the tree of a template.  Equal nodes in it are one."""
 
     def __init__(self, template: str) -> None:
-        self.steps: list[_Step] = []
-        self._known = {_VALUE: 0, _TEXT: 1}
-        self.statements = [self._add(node) for node in ast.parse(template.format(value=_VALUE, text=_TEXT)).body]
+        self._lines = [f'def build({_PARAMETERS}):']
+        self._names: dict[str, Any] = {'new': ast.AST.__new__}
+        self._known = {_VALUE: 'value', _TEXT: self._node(ast.Constant, [('value', 'text')])}
+        tree = ast.parse(template.format(value=_VALUE, text=_TEXT))
+        self._lines.append(f'    return {self._copy(tree.body)}')
 
-    def _add(self, node: ast.AST) -> int:
-        """Add the steps for a node, if there are none yet; returns the number of the node."""
-        key = node.id if isinstance(node, ast.Name) else ''
+    def function(self) -> Build:
+        exec('\n'.join(self._lines), self._names)
+        return self._names['build']  # type: ignore[no-any-return]
+
+    def _copy(self, value: Any) -> str:
+        """The expression for a copy of a node, or of what stands in its fields."""
+        if isinstance(value, list):
+            return f'[{", ".join(map(self._copy, value))}]'
+        if not isinstance(value, ast.AST):
+            return repr(value)
+        if not value._attributes:  # what has no place is the same in each copy
+            return self._name(value)
+        key = value.id if isinstance(value, ast.Name) and value.id in self._known else ast.dump(value)
         if key not in self._known:
-            key = ast.dump(node)
-        if key not in self._known:
-            step = _Step(type(node), {}, [], [])
-            for name, value in ast.iter_fields(node):
-                if isinstance(value, list):
-                    step.lists.append((name, [self._add(each) for each in value]))
-                elif isinstance(value, ast.AST) and value._attributes:
-                    step.children.append((name, self._add(value)))
-                else:  # what has no place is the same in each copy
-                    step.fields[name] = value
-            self.steps.append(step)
-            self._known[key] = len(self.steps) + 1
+            self._known[key] = self._node(type(value), [(name, self._copy(field))
+                                                        for name, field in ast.iter_fields(value)])
         return self._known[key]
 
+    def _node(self, kind: type[ast.AST], fields: list[tuple[str, str]]) -> str:
+        """Write the making of a node; returns the name that it has in the function."""
+        node = f'node{len(self._lines)}'
+        sets = [*_PLACE, *(f'{name} = {value}' for name, value in fields)]
+        self._lines.append(f'    {node} = new({self._name(kind)}); ' + '; '.join(f'{node}.{each}' for each in sets))
+        return node
 
-_recipe = functools.cache(_Recipe)
+    def _name(self, value: Any) -> str:
+        """A global name of the function for a value."""
+        name = f'constant{len(self._names)}'
+        self._names[name] = value
+        return name
 
 
-def statements(glue: Glue, value: ast.expr | None, place: dict[str, int]) -> list[ast.stmt]:
-    """The statements of a template.
-
-    :param value: the expression that stands in it.
-    :param place: the position of all other nodes in it, as ast names its parts.
+@functools.cache
+def builder(template: str) -> Build:
+    """The function that makes the statements of a template, of: the tree of the value, the text, and four numbers: the
+    position of all nodes but those of the value, as ast has it.
     """
-    recipe = _recipe(glue.template)
-    made: list[Any] = [value, ast.Constant(glue.text, **place)]
-    for kind, fields, children, lists in recipe.steps:
-        node = kind.__new__(kind)
-        names = node.__dict__
-        names.update(fields)
-        names.update(place)
-        for name, number in children:
-            names[name] = made[number]
-        for name, numbers in lists:
-            names[name] = [made[number] for number in numbers]
-        made.append(node)
-    return [made[number] for number in recipe.statements]
+    return _Builder(template).function()

@@ -16,7 +16,7 @@ from typing import Any
 
 from spyce.page.book import Book, byte_columns
 from spyce.page.errors import PlacedError
-from spyce.page.glue import statements
+from spyce.page.glue import builder
 from spyce.page.writer import Writer
 
 _LINE_NUMBER = re.compile(r'\b(on line|at line) (\d+)')
@@ -76,11 +76,10 @@ class _Text:
         index = self.index(line, byte_column)
         return self._position(self._offsets[index - 1 if index else 0] + 1)
 
-    def place(self, begin: int, end: int) -> dict[str, int]:
+    def place(self, begin: int, end: int) -> tuple[int, int, int, int]:
         """The place in the page of a node from one offset of the book to another, both included."""
-        line, column = start = self._position(begin)
-        end_line, end_column = max(start, self._position(end + 1))
-        return {'lineno': line, 'col_offset': column, 'end_lineno': end_line, 'end_col_offset': end_column}
+        start = self._position(begin)
+        return *start, *max(start, self._position(end + 1))
 
     def _position(self, offset: int) -> tuple[int, int]:
         found = self._positions.get(offset)
@@ -186,7 +185,7 @@ def _filled(body: list[Any], text: _Text, stack: list[Any]) -> list[Any]:
         glue = text.glues.get(statement.lineno)
         if glue:
             stack.append(statement.value)
-            filled += statements(glue, statement.value, text.place(glue.begin, glue.end))
+            filled += builder(glue.template)(statement.value, glue.text, *text.place(glue.begin, glue.end))
         else:
             stack.append(statement)
             filled.append(statement)
