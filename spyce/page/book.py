@@ -80,9 +80,10 @@ class Book:
         """Line number for the code object and column (from 0, in UTF-8 bytes) of an offset."""
         row = bisect_right(self._line_starts, offset) - 1
         column = offset - self._line_starts[row]
-        widths = self._byte_columns(row)
-        if widths:
-            column = widths[min(column, len(widths) - 1)]
+        if not self.text.isascii():
+            widths = self._byte_columns(row)
+            if widths:
+                column = widths[min(column, len(widths) - 1)]
         return row + self._sources[0].first_line, column + self._indents.get(row, 0)
 
     def _byte_columns(self, row: int) -> list[int] | None:

@@ -113,7 +113,9 @@ def compile_unit(unit: Unit, book: Book, file: str) -> CompiledPage:
         export_names = _export_names(writer, book, file)
         writer = generate(unit, book, export_names)
     code = compile_text(writer, book, file)
-    modules = _module_names(unit) - _local_names(code)
+    modules = _module_names(unit)
+    if modules:
+        modules -= _local_names(code)
     if modules:
         writer = generate(unit, book, export_names, modules)
         code = compile_text(writer, book, file)

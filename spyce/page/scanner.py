@@ -51,13 +51,10 @@ def scan(code: Mapped) -> Iterator[Token]:
     if unusable:
         raise PlacedError(f'invalid character {unusable.group()!a} in code', code.offset(unusable.start()))
     position = 0
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        assert match is not None  # the pattern's last branch takes anything
-        kind = match.lastgroup or 'other'
+    while match := _TOKEN.match(text, position):
+        kind = match.lastgroup or ''
         end = match.end()
-        if match.start('quote') >= 0:
-            kind = 'string'
+        if kind == 'string':
             end = _string_end(code, match)
         elif kind == 'other' and text[position] == '\\':
             raise PlacedError('unexpected character after line continuation character: a backslash must be the last '
