@@ -25,6 +25,9 @@ _BODIES = frozenset(['body', 'orelse', 'finalbody'])
 _warnings_lock = threading.Lock()
 
 
+Place = tuple[int, int, int, int]
+
+
 class _Text:
     """Generated text, and how to get from Python's positions in it to offsets of the book."""
 
@@ -38,7 +41,7 @@ class _Text:
         self._starts = [0, *(match.end() for match in re.finditer('\n', self.text))]
         self._lines = len(self._starts) - 1
         self._widths: dict[int, list[int] | None] = {}
-        self._positions: dict[int, tuple[int, int]] = {}
+        self._places: dict[tuple[int, int], Place] = {}
 
     def index(self, line: int, byte_column: int) -> int:
         """Index into the text of a position of an ast node."""
@@ -67,24 +70,17 @@ class _Text:
             start += 1
         return self._offsets[start]
 
-    def start(self, line: int, byte_column: int) -> tuple[int, int]:
-        """The place in the page of the start of an ast node."""
-        return self._position(self._offsets[self.index(line, byte_column)])
+    def moved(self, line: int, column: int, end_line: int, end_column: int) -> Place:
+        """The place in the page of an ast node that has these positions in the text."""
+        end = self.index(end_line, end_column)
+        return self.place(self._offsets[self.index(line, column)], self._offsets[end - 1 if end else 0])
 
-    def end(self, line: int, byte_column: int) -> tuple[int, int]:
-        """The place in the page of the end of an ast node: just behind its last character."""
-        index = self.index(line, byte_column)
-        return self._position(self._offsets[index - 1 if index else 0] + 1)
-
-    def place(self, begin: int, end: int) -> tuple[int, int, int, int]:
-        """The place in the page of a node from one offset of the book to another, both included."""
-        start = self._position(begin)
-        return *start, *max(start, self._position(end + 1))
-
-    def _position(self, offset: int) -> tuple[int, int]:
-        found = self._positions.get(offset)
+    def place(self, begin: int, end: int) -> Place:
+        """The place in the page, as ast has it, of what stands between two offsets of the book, both included."""
+        found = self._places.get((begin, end))
         if found is None:
-            found = self._positions[offset] = self.book.position(offset)
+            start, stop = self.book.position(begin), self.book.position(end + 1)
+            found = self._places[begin, end] = *start, *(stop if stop > start else start)
         return found
 
     def page_lines(self, message: str) -> str:
@@ -157,16 +153,14 @@ def _compile(tree: ast.Module, text: _Text, file: str) -> types.CodeType:
 def _move(tree: ast.Module, text: _Text) -> None:
     """Move every node to its place in the page, and put the statements from templates where they belong."""
     stack: list[Any] = [tree]
-    start_of, end_of = text.start, text.end
+    moved = text.moved
     while stack:
         node = stack.pop()
         names = node.__dict__
         line = names.get('lineno')
         if line:
-            start = start_of(line, names['col_offset'])
-            end = end_of(names['end_lineno'], names['end_col_offset'])
-            names['lineno'], names['col_offset'] = start
-            names['end_lineno'], names['end_col_offset'] = end if end > start else start
+            node.lineno, node.col_offset, node.end_lineno, node.end_col_offset = moved(
+                line, names['col_offset'], names['end_lineno'], names['end_col_offset'])
         for name in _fields(node.__class__):
             value = names.get(name)
             if value.__class__ is not list:
