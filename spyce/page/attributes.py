@@ -37,8 +37,8 @@ def read_attributes(text: str, position: int, end: int, *, in_tag: bool) -> tupl
         if not match:
             return attributes, blank.end()
         position = match.end()
-        group = next((name for name in ('double', 'single', 'bare') if match.group(name) is not None), None)
-        value = match.span(group) if group else None
+        group = match.lastgroup or 'name'
+        value = match.span(group) if group != 'name' else None
         if in_tag and group == 'bare' and match.group('bare').endswith('/') and text.startswith('>', position):
             position -= 1
             value = (match.start('bare'), position)

@@ -2,6 +2,7 @@
 
 import keyword
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 RunDirective = Callable[[Any, 'Directive'], int | None]
 """What a directive does, for the parser of the source where it stands; returns where to go on, if not behind it."""
 
+_NAME = re.compile(r'\w*')
 _MAX_INCLUDES = 1000
 COLLECTION_ONLY = ('tagcollection', 'begin', 'attr', 'export', 'end')
 
@@ -28,12 +30,12 @@ class Directive:
 
     def __init__(self, start: int, end: int, code: Mapped) -> None:
         code = code.strip()
-        length = 0
-        while length < len(code.text) and (code.text[length].isalnum() or code.text[length] == '_'):
-            length += 1
+        name = _NAME.match(code.text)
+        assert name is not None  # it matches the empty text
+        length = name.end()
         self.start = start
         self.end = end
-        self.name = code.text[:length].lower()
+        self.name = name.group().lower()
         self.at = code.offset(0)
         # 2.1 ignores what follows the last attribute that it can read, so this does.
         attributes, _position = read_attributes(code.text, length, len(code.text), in_tag=False)

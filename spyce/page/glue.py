@@ -21,14 +21,22 @@ class Glue(NamedTuple):
     """One use of a template.
 
     :param template: statements, in which `{value}` stands for an expression of the page, `{text}` for a text.
+    :param indent: what its lines begin with.
+    :param value: Python text of that expression.
     :param text: that text.
     :param begin: offset in the book of the first character that it stands for, `end` of the last one.
     """
 
     template: str
+    indent: str
+    value: str
     text: str
     begin: int
     end: int
+
+    def __str__(self) -> str:
+        lines = self.template.replace('\n', '\n' + self.indent)
+        return self.indent + lines.format(value=self.value, text=repr(self.text)) + '\n'
 
 
 class _Builder:

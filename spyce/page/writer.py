@@ -1,7 +1,5 @@
 """Python text with the place in the page that each character stands for."""
 
-from typing import NamedTuple
-
 from spyce.page.book import Book, Mapped
 from spyce.page.glue import Glue
 from spyce.page.statements import Line
@@ -11,25 +9,12 @@ Ref = tuple[tuple[int, int], tuple[int, int], str, str]
 _INDENT = '    '
 
 
-class _Shown(NamedTuple):
-    """Statements from a template, as they are shown: `value` is what stands for the page's expression."""
-
-    template: str
-    indent: str
-    value: str
-    text: str
-
-    def __str__(self) -> str:
-        lines = self.template.replace('\n', '\n' + self.indent)
-        return self.indent + lines.format(value=self.value, text=repr(self.text)) + '\n'
-
-
 class GeneratedText:
     """Python text as it is shown, and which code of the page stands in it."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
-        self.pieces: list[str | _Shown] = []
+        self.pieces: list[str | Glue] = []
         self.own: list[tuple[int, Mapped]] = []  # the page's own code, each with its line
 
     def text(self) -> str:
@@ -109,21 +94,21 @@ class Writer:
         :param code: the page's expression in it, in its first line; if there is none, all stands for the place `at`.
         """
         indent = _INDENT * self.depth
-        value, end = '0', at
+        value, begin, end, own = '0', at, at, 0
         if code:
-            self.shown.own.append((self.lines + 1, code))
-            at, end = code.offsets[0], code.offsets[-1]
             # In parentheses it may span lines.
-            value = f'({code.text}\n)' if '#' in code.text else f'({code.text})'
-        lines = 1 + template.count('\n')
-        parsed = indent + value + '\n' * lines
-        self.shown.pieces.append(_Shown(template, indent, value, text))
+            value, own = f'({code.text}\n)' if '#' in code.text else f'({code.text})', len(code.text)
+            begin, end = code.offsets[0], code.offsets[-1]
+            self.shown.own.append((self.lines + 1, code))
+        parsed = f'{indent}{value}\n' + '\n' * template.count('\n')
+        glue = self.glues[self.lines + 1] = Glue(template, indent, value, text, begin, end)
+        self.shown.pieces.append(glue)
         self._parsed.append(parsed)
-        self.offsets += [at] * (len(indent) + 1)
+        before = len(indent) + 1
+        self.offsets += [begin] * before
         if code:
             self.offsets += code.offsets
-        self.offsets += [end] * (len(parsed) - len(indent) - 1 - (len(code.text) if code else 0))
-        self.glues[self.lines + 1] = Glue(template, text, at, end)
+        self.offsets += [end] * (len(parsed) - before - own)
         self.lines += parsed.count('\n')
         self.empty[-1] = False
 
