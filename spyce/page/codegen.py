@@ -32,9 +32,7 @@ else: _spyceAppend({text})'''
 _VALUE = '''_spyceValue = {value}
 if _spyceExprs: _spyceOutput.emit(_spyceValue)
 else: _spyceAppend(_spyceValue if _spyceValue.__class__ is _spycePlain else _spyceStr(_spyceValue))'''
-_VALUE_AND_TEXT = '''_spyceValue = {value}
-if _spyceExprs: _spyceOutput.emit(_spyceValue, {text})
-else: _spyceAppend(_spyceValue if _spyceValue.__class__ is _spycePlain else _spyceStr(_spyceValue)); _spyceAppend({text})'''
+_VALUE_AND_TEXT = _VALUE.replace('emit(_spyceValue)', 'emit(_spyceValue, {text})') + '; _spyceAppend({text})'
 
 
 class _Generator:

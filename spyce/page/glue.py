@@ -59,7 +59,7 @@ class _Builder:
             return f'[{", ".join(map(self._copy, value))}]'
         if not isinstance(value, ast.AST):
             return repr(value)
-        if not value._attributes:  # what has no place is the same in each copy
+        if not (value._fields or value._attributes):  # such as Load: the same in each copy
             return self._name(value)
         key = value.id if isinstance(value, ast.Name) and value.id in self._known else ast.dump(value)
         if key not in self._known:
@@ -70,7 +70,7 @@ class _Builder:
     def _node(self, kind: type[ast.AST], fields: list[tuple[str, str]]) -> str:
         """Write the making of a node; returns the name that it has in the function."""
         node = f'node{len(self._lines)}'
-        sets = [*_PLACE, *(f'{name} = {value}' for name, value in fields)]
+        sets = [*(_PLACE if kind._attributes else ()), *(f'{name} = {value}' for name, value in fields)]
         self._lines.append(f'    {node} = new({self._name(kind)}); ' + '; '.join(f'{node}.{each}' for each in sets))
         return node
 
