@@ -9,7 +9,7 @@ from spyce.modules.response import Filter
 from werkzeug.http import parse_accept_header
 
 from spyce.legacy.spyceModule import spyceModule
-from spyce.runtime.output import text
+from spyce.runtime.escaping import text
 
 LEVEL = 95
 """The place of white-space compaction in the chain of filters: after all that makes text."""

@@ -8,8 +8,8 @@ from urllib.parse import quote
 from spyce.modules.response import Filter
 
 from spyce.legacy.spyceModule import spyceModule
-from spyce.runtime.escaping import escape
-from spyce.runtime.output import PAGE_LEVEL, text
+from spyce.runtime.escaping import html_encode, text
+from spyce.runtime.output import PAGE_LEVEL
 
 Transform = Callable[..., Any]
 
@@ -139,15 +139,6 @@ def silence(o: Any, **kwargs: Any) -> str:
 def truncate(o: Any, maxlen: int | None = None, **kwargs: Any) -> Any:
     """The first `maxlen` characters; everything without it."""
     return o if maxlen is None else text(o)[:maxlen]
-
-
-def html_encode(o: Any, also: str = '', **kwargs: Any) -> str:
-    """& < > and both quotes as entities, characters of `also` as numeric ones (case transform-html-encode-call-b)."""
-    if not also:
-        return escape(o if o.__class__ is str else text(o)).replace('&#34;', '&quot;')
-    numeric = {ord(char): f'&#{ord(char)};' for char in also if char not in '&<>"\''}
-    special = {ord(char): html_encode(char) for char in '&<>"\''}
-    return text(o).translate({**numeric, **special})
 
 
 def url_encode(o: Any, **kwargs: Any) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from spyce.legacy.spyceTag import TagSyntaxError, spyceTagLibrary, spyceTagPlus
-from spyce.runtime.output import text
+from spyce.runtime.escaping import text
 
 
 class _FlowTag(spyceTagPlus):

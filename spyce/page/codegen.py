@@ -22,17 +22,29 @@ from spyce.page.tree import (
 )
 from spyce.page.writer import Writer
 
-# What most of a page compiles to (see glue.py).
-_PROLOGUE = '''_spyceAppend = _spyceOutput.parts.append
-_spyceFilters = _spyceOutput.filters
-_spyceExprs = _spyceOutput.exprs
-_spyceStr, _spycePlain = _spyceOutput.text, str'''
+
+
+def _alone_and_followed(template: str) -> tuple[str, str]:
+    """The templates for a value by itself, and for one that is followed by text."""
+    return template, template.replace('emit(_spyceValue)', 'emit(_spyceValue, {text})') + '; _spyceParts.append({text})'
+
+
+# What most of a page compiles to (see glue.py). What is done to the value of an expression while nothing else has to
+# see it differs between a page without transforms, which may run within one that has some, and a page with them.
+_PROLOGUE = '_spyceParts, _spyceFilters, _spyceExprs, _spyceStr, _spycePlain = _spyceOutput.for_code'
+_TRANSFORMS = '_spyceCustom, _spyceEscape = _spyceOutput.custom, _spyceOutput.escape'
 _TEXT = '''if _spyceFilters: _spyceOutput.writeStatic({text})
-else: _spyceAppend({text})'''
-_VALUE = '''_spyceValue = {value}
+else: _spyceParts.append({text})'''
+_PLAIN = _alone_and_followed(
+    '''_spyceValue = {value}
 if _spyceExprs: _spyceOutput.emit(_spyceValue)
-else: _spyceAppend(_spyceValue if _spyceValue.__class__ is _spycePlain else _spyceStr(_spyceValue))'''
-_VALUE_AND_TEXT = _VALUE.replace('emit(_spyceValue)', 'emit(_spyceValue, {text})') + '; _spyceAppend({text})'
+else: _spyceParts.append(_spyceValue if _spyceValue.__class__ is _spycePlain else _spyceStr(_spyceValue))''')
+_ESCAPED = _alone_and_followed(
+    """_spyceValue = {value}
+if _spyceCustom: _spyceOutput.emit(_spyceValue)
+else: _spyceText = _spyceEscape[0](_spyceValue if _spyceValue.__class__ is _spycePlain else """
+    """(_spyceValue := _spyceStr(_spyceValue))); """
+    """_spyceParts.append(_spyceText if _spyceText is _spyceValue else _spyceText.replace('&#34;', '&quot;'))""")
 
 
 class _Generator:
@@ -48,6 +60,7 @@ class _Generator:
         self._text: list[str] = []         # static text not yet written
         self._text_at = 0
         self._value: Expression | None = None  # an expression whose value is not yet written
+        self._has_transforms = any(module.name == 'transform' for module in unit.imports)
 
     def run(self) -> Writer:
         out, unit = self.out, self.unit
@@ -107,6 +120,8 @@ class _Generator:
     def _prologue(self) -> None:
         out, unit = self.out, self.unit
         out.output(_PROLOGUE, '', unit.start)
+        if self._has_transforms:
+            out.output(_TRANSFORMS, '', unit.start)
         for name, arguments, at in unit.hoisted:
             closing = '\n)' if '#' in arguments.text else ')'
             end = arguments.offset(len(arguments.text)) if arguments.text else at
@@ -164,7 +179,8 @@ class _Generator:
         self._text = []
         self._value = None
         if value:
-            self.out.output(_VALUE_AND_TEXT if text else _VALUE, text, value.start, value.code)
+            templates = _ESCAPED if self._has_transforms else _PLAIN
+            self.out.output(templates[bool(text)], text, value.start, value.code)
         elif text:
             self.out.output(_TEXT, text, self._text_at)
 

@@ -3,12 +3,32 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from typing import Any
 
 escape: Callable[[str], str]
-"""& < > and both quotes as entities; the double quote as &#34; or as &quot;."""
+"""& < > and both quotes as entities; the double quote as &#34; or as &quot;. Text without these comes back itself."""
 
 try:
     # What markupsafe.escape() does of its work in C, without its class of safe strings, which costs six times as much.
     from markupsafe._speedups import _escape_inner as escape
 except ImportError:  # a markupsafe without it
     escape = html.escape
+
+
+def text(value: object) -> str:
+    """What an expression prints: str() of the value, nothing for None (recorded case expr-none). A plain str."""
+    if value is None:
+        return ''
+    printed = str(value)
+    return printed if printed.__class__ is str else str.__str__(printed)
+
+
+def html_encode(o: Any, also: str = '', **kwargs: Any) -> str:
+    """& < > and both quotes as entities, characters of `also` as numeric ones (case transform-html-encode-call-b)."""
+    if also:
+        numeric = {ord(char): f'&#{ord(char)};' for char in also if char not in '&<>"\''}
+        special = {ord(char): html_encode(char) for char in '&<>"\''}
+        return text(o).translate({**numeric, **special})
+    plain = o if o.__class__ is str else text(o)
+    encoded = escape(plain)
+    return encoded if encoded is plain else encoded.replace('&#34;', '&quot;')

@@ -1,15 +1,18 @@
 """The output of one request: one list of text for its whole life, captures as marks into it, and the filter chain.
 
-Generated code binds `parts.append` once and appends to that list directly. So the list is never replaced, only
-emptied in place, and whatever must see each write (a filter, unbuffered output) makes `filters` non-empty, which
-generated code tests before it takes the fast path. Of filters one kind is so common that it has a path of its own: a
-transform of expressions only, such as html_encode. It stands in `exprs`, and all else goes as without filters.
+Generated code binds `parts` once and appends to that list directly. So the list is never replaced, only emptied in
+place, and whatever must see each write (a filter, unbuffered output) makes `filters` non-empty, which generated code
+tests before it takes the fast path. Of filters one kind is so common that it has a path of its own: a transform of
+expressions only. It stands in `exprs`, and all else goes as without filters. If it is html_encode, `custom` stays
+empty, and the code of a page that has transforms applies by itself what `escape` holds.
 """
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
+
+from spyce.runtime.escaping import escape, html_encode, text
 
 PAGE_LEVEL = 20
 """Filters here belong to the source that sets them: transforms."""
@@ -38,13 +41,6 @@ class ExprFilter(FilterLike, Protocol):
 
     def only_exprs(self) -> Callable[..., str] | None:
         """The function from a value and keyword arguments to text that the filter is; None if it is more than that."""
-
-
-def text(value: object) -> str:
-    """What an expression prints: str() of the value, nothing for None (recorded case expr-none)."""
-    if value is None:
-        return ''
-    return str(value)
 
 
 class Sink:
@@ -78,7 +74,9 @@ class Output:
         self.parts: list[str] = []
         self.filters: list[FilterLike] = []
         self.exprs: list[Callable[..., str]] = []  # empty if text() is all that happens to values of expressions
-        self.text = text
+        self.custom: list[Callable[..., str]] = []  # empty if that is text() or html_encode()
+        self.escape: list[Callable[[str], str]] = [str]  # what of it remains to be done to a str: str() is nothing
+        self.for_code = (self.parts, self.filters, self.exprs, text, str)  # what generated code binds
         self.redirected: Any = None  # a file object put in place of stdout by a module (setStdout)
         self._marks: list[int] = []
         self._levels: list[tuple[int, FilterLike]] = []
@@ -122,10 +120,10 @@ class Output:
             self.filters[0].writeExpr(o)
             if following is not None:
                 self.filters[0].writeStatic(following)
-        elif following is None:
-            self.parts.append(self.exprs[0](o))
         else:
-            self.parts.extend((self.exprs[0](o), following))
+            self.parts.append(self.exprs[0](o))
+            if following is not None:
+                self.parts.append(following)
 
     # -- captures ----------------------------------------------------------------------------------------------
 
@@ -221,6 +219,8 @@ class Output:
             filter.setNext(following)
         self.filters[:] = chain  # in place: generated code holds these lists
         self.exprs[:] = [] if function is None else [function]
+        self.custom[:] = [] if function is html_encode else self.exprs
+        self.escape[:] = [escape if function is html_encode else str]
 
     # -- towards the client ------------------------------------------------------------------------------------
 

@@ -69,6 +69,49 @@ def test_keyword_arguments_of_the_expression_reach_the_transform(page: FakePage)
     assert page.printed() == 'ab&lt;cab&lt;cdef'
 
 
+class Shouted(str):
+    """Text that prints as another one."""
+
+    def __str__(self) -> str:
+        return Shouted(self.upper())
+
+
+class Turning:
+    """A value that sets a transform while it is printed: it is itself not transformed by that one."""
+
+    def __init__(self, to: Any) -> None:
+        self.to = to
+
+    def __str__(self) -> str:
+        self.filters.expr(self.to)
+        return Shouted('"<&')
+
+    filters: Any
+
+
+VALUES = ['', 'plain', '<"\'&#34;>', 7, 1.5, None, Shouted('<"&#34;'), b'"', Turning(None), Turning('html_encode'),
+          Turning(shout)]
+
+
+@pytest.mark.parametrize('value', VALUES, ids=repr)
+@pytest.mark.parametrize('name', [None, 'html_encode', 'url_encode', shout])
+@pytest.mark.parametrize('static', [None, bold])
+def test_an_expression_prints_what_write_expr_does(tmp_path: Path, value: Any, name: Any, static: Any) -> None:
+    texts = {
+        'with_transforms': '[[= value ]]|[[= value ]]|',
+        'within_such_a_page': "[[.import name=include]][[ include.spyce('part.spi', value) ]]",
+        'by_call': '[[ response.writeExpr(value) ]]|[[ response.writeExpr(value) ]]|',
+    }
+    (tmp_path / 'part.spi').write_text('[[.import name=include]][[= include.context ]]|[[= include.context ]]|')
+    begin = ('[[.import name=transform]]'
+             '[[ Turning.filters = transform; transform.expr(name); transform.static(static) ]]')
+    for file, text in texts.items():
+        (tmp_path / f'{file}.spy').write_text(begin + text)
+    printed = {file: spyce.render(tmp_path / f'{file}.spy', value=value, name=name, static=static, Turning=Turning)
+               for file in texts}
+    assert len(set(printed.values())) == 1, printed
+
+
 def test_bound_methods_are_transforms(page: FakePage) -> None:
     page.start(transform).expr(SimpleNamespace(name='x').name.__add__)
     page.output.writeExpr('y')

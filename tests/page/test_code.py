@@ -58,6 +58,10 @@ def test_statements(source: str, printed: str) -> None:
     assert run(source, slow=True) == printed
 
 
+def test_a_page_may_use_the_names_of_builtins() -> None:
+    assert run('[[ str = type = 3 ]]<[[= str ]]>') == '<3>\n'
+
+
 @pytest.mark.skipif(sys.version_info < (3, 12), reason='quotes nest in f-strings from Python 3.12 on')
 def test_quotes_nest_in_formatted_strings() -> None:
     assert run('[[ d = {"k": "}"} ]][[= f"{d["k"]}{f"{1}"}" ]]\n') == '}1\n'
