@@ -19,9 +19,8 @@ defaultErrorTemplate = '[[= error.page() ]]'
 class error(spyceModule):
     """The error of the page, and what handles it: a function, page source, or another page."""
 
-    def start(self) -> None:
-        self._error: spyceRuntimeException | None = None
-        self._handler: Callable[[Any], object] = self._default_handler
+    _error: spyceRuntimeException | None = None
+    _handler: Callable[[Any], object] | None = None
 
     # -- choosing a handler ------------------------------------------------------------------------------------
 
@@ -46,7 +45,7 @@ class error(spyceModule):
 
     def getHandler(self) -> Callable[[Any], object]:
         """The function that handles an error."""
-        return self._handler
+        return self._handler or self._default_handler
 
     def _default_handler(self, _: Any) -> None:
         kind, *where = self._api.getPageError()
@@ -55,12 +54,12 @@ class error(spyceModule):
         else:
             template = inspect.getmodule(self._api.getServer().loadModule(where[0]))
             self.setStringHandler(getattr(template, where[1]))
-        self._handler(self)
+        self.getHandler()(self)
 
     def _run_handler(self, failure: spyceRuntimeException) -> None:
         """Show the error; called when the modules of the page are finished, with output and headers cleared."""
         self._error = failure
-        self._handler(self)
+        self.getHandler()(self)
 
     # -- about the error ---------------------------------------------------------------------------------------
 

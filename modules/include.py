@@ -98,8 +98,7 @@ class include(spyceModule):
         return f'<pre class="spyce">{highlight(string or "", {**STYLES, **styles})}</pre>'
 
     def _load(self, url: str) -> LoadedPage:
-        file = self._api.page_of(url)
         try:
-            return self._api.getServer().load_page(file)  # type: ignore[no-any-return]
+            return self._api.load_page(url)  # type: ignore[no-any-return]
         except (spyceNotFound, spyceForbidden) as error:
             raise SpyceError(f'include: the page {url!r} is missing, or cannot be read') from error

@@ -16,8 +16,7 @@ Params = dict[str, list[Any]]
 class request(spyceModule):
     """Parameters, uploads, headers and address of the request. Everything in it comes from the client."""
 
-    def start(self) -> None:
-        self._params: dict[str, Params] = {}
+    _params: dict[str, Params] | None = None
 
     # -- address -----------------------------------------------------------------------------------------------
 
@@ -136,6 +135,8 @@ class request(spyceModule):
 
     def _parameters(self, source: str) -> Params:
         """Parameters of one kind, grouped by name and filtered as configured, once a page."""
+        if self._params is None:
+            self._params = {}
         params = self._params.get(source)
         if params is None:
             raw = self._api.getRequest()

@@ -12,9 +12,6 @@ from spyce.runtime.exceptions import SpyceError, spyceDone
 class response(spyceModule):
     """Output, headers and status of the response. Header calls after the headers went out raise."""
 
-    def start(self) -> None:
-        self._output = self._api.output
-
     @property
     def _raw(self) -> Any:
         return self._api.getResponse()
@@ -23,33 +20,33 @@ class response(spyceModule):
 
     def write(self, s: str) -> None:
         """Print text."""
-        self._output.write(s)
+        self._api.output.write(s)
 
     def writeln(self, s: str) -> None:
         """Print text and a newline."""
-        self._output.write(f'{s}\n')
+        self._api.output.write(f'{s}\n')
 
     def writeStatic(self, s: str) -> None:
         """Print text as if it stood in the page."""
-        self._output.writeStatic(s)
+        self._api.output.writeStatic(s)
 
     def writeExpr(self, o: object, **kwargs: Any) -> None:
         """Print a value as an expression tag does; keyword arguments reach the transforms."""
-        self._output.writeExpr(o, **kwargs)
+        self._api.output.writeExpr(o, **kwargs)
 
     def clear(self) -> None:
         """Drop the output that was not yet sent."""
-        self._output.clear()
+        self._api.output.clear()
 
     def flush(self, stopFlag: int = 0) -> None:
         """Send the headers, and the output so far. The session is saved and released first."""
         self._check_no_parent('flush')
-        self._output.flush(stopFlag)
+        self._api.output.flush(stopFlag)
 
     def unbuffer(self) -> None:
         """Send the headers now and all output at once from now on."""
         self._check_no_parent('unbuffer')
-        self._output.unbuffer()
+        self._api.output.unbuffer()
 
     def _check_no_parent(self, what: str) -> None:
         if self._api.parent is not None:
@@ -111,11 +108,11 @@ class response(spyceModule):
 
     def addFilter(self, level: int, filter: Any) -> None:
         """Put a filter into the path of the output; low levels come first (reference 4)."""
-        self._output.add_filter(level, filter)
+        self._api.output.add_filter(level, filter)
 
     def clearFilters(self) -> None:
         """Take all filters away."""
-        self._output.clear_filters()
+        self._api.output.clear_filters()
 
     def __repr__(self) -> str:
         return f'returncode: {self._raw.returncode}, headers: {self._raw.headers}'

@@ -11,9 +11,7 @@ from spyce.runtime.stdout import real_stdout
 class stdout(spyceModule):
     """Output of the page; captures nest (recorded cases stdout-*)."""
 
-    def start(self) -> None:
-        self._output = self._api.output
-        self._files: list[Any] = []
+    _files: tuple[Any, ...] = ()  # one for each capture, the innermost last
 
     @property
     def stdout(self) -> Any:
@@ -25,13 +23,14 @@ class stdout(spyceModule):
 
         file: an object with write(), or a file name, that is also given the text at the end of the capture.
         """
-        self._output.push()
-        self._files.append(file)
+        self._api.output.push()
+        self._files += (file,)
 
     def pop(self) -> str:
         """End the capture that began last, and return its text. Raises IndexError if there is none."""
-        text: str = self._output.pop()
-        file = self._files.pop() if self._files else None
+        text: str = self._api.output.pop()
+        file = self._files[-1] if self._files else None
+        self._files = self._files[:-1]
         if isinstance(file, str):
             with open(file, 'w', encoding='utf-8') as stream:
                 stream.write(text)
@@ -44,8 +43,8 @@ class stdout(spyceModule):
 
         If it raises, the capture ends and its text is lost.
         """
-        result: tuple[Any, str] = self._output.capture(function, *args, **kwargs)
+        result: tuple[Any, str] = self._api.output.capture(function, *args, **kwargs)
         return result
 
     def __repr__(self) -> str:
-        return f'captures: {self._output.depth}'
+        return f'captures: {self._api.output.depth}'

@@ -8,19 +8,17 @@ import os
 import sys
 import threading
 import unicodedata
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from keyword import iskeyword
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from spyce.config import load_config
-from spyce.runtime.context import current_server, living_servers, serving
+from spyce.runtime.context import current_server, living_servers
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError
 from spyce.runtime.handler import REDIRECTED, Execution, Load
-from spyce.runtime.paths import real_file, real_folder, url_to_file
+from spyce.runtime.paths import look_at_file, real_folder, url_to_file
 from spyce.runtime.server import spyceServer
-from spyce.runtime.stdout import install_stdout
 from spyce.runtime.wrapper import spyceWrapper
 from spyce.web.request import WebRequest
 from spyce.web.response import WebResponse
@@ -34,25 +32,27 @@ _servers: dict[tuple[str, str | None, bool], spyceServer] = {}
 _servers_lock = threading.RLock()
 
 
-def render_file(path: Path, arguments: Mapping[str, Any], root: Path | None, config: Path | None) -> str:
+def render_file(path: Path, arguments: dict[str, Any], root: Path | None, config: Path | None) -> str:
     """See spyce.render()."""
     path = os.fspath(path)
     signature = _signature(tuple(arguments))
-    server = _meant_server(root, config)
+    server, real_root = _meant_server(root, config)
     if server is None:
         path = os.path.abspath(path)
-        server = _server_of(os.path.dirname(path), None)
+        server, real_root = _server_of(os.path.dirname(path), None)
     elif not os.path.isabs(path):
         path = url_to_file(path, server.config.root, os.path.join(server.config.root, 'page'))
-    file = real_file(path)
-    return Rendering(server, file).text(lambda: server.load_page(file, signature), arguments)
+    file, status = look_at_file(path)
+    return Rendering(server, file, real_root).text(lambda: server.load_page(file, signature, status), arguments)
 
 
-def render_source(source: str, arguments: Mapping[str, Any], root: Path | None, config: Path | None) -> str:
+def render_source(source: str, arguments: dict[str, Any], root: Path | None, config: Path | None) -> str:
     """See spyce.render_string()."""
     signature = _signature(tuple(arguments))
-    server = _meant_server(root, config) or _server_of(None, None)
-    return Rendering(server, '<string>').text(lambda: server.load_string(source, signature), arguments)
+    server, real_root = _meant_server(root, config)
+    if server is None:
+        server, real_root = _server_of(None, None)
+    return Rendering(server, '<string>', real_root).text(lambda: server.load_string(source, signature), arguments)
 
 
 @functools.lru_cache(maxsize=1000)
@@ -66,17 +66,20 @@ def _signature(names: tuple[str, ...]) -> str:
     return '*, ' + ', '.join(sorted(names)) if names else ''
 
 
-def _meant_server(root: Path | None, config: Path | None) -> spyceServer | None:
-    """The server of the site that the caller names, else the one whose request or task is being worked on."""
+def _meant_server(root: Path | None, config: Path | None) -> tuple[spyceServer | None, str | None]:
+    """The server of the site that the caller names, else the one whose request or task is being worked on.
+
+    With it the real path of its root, None if that was not looked up.
+    """
     if root is None and config is None:
-        return current_server.get()
+        return current_server.get(), None
     return _server_of(root, config)
 
 
-def _server_of(root: Path | None, config: Path | None) -> spyceServer:
-    """A server for render() alone, made at the first use of that site. Raises ConfigError."""
-    key = (real_folder(os.curdir if root is None else os.fspath(root)),
-           None if config is None else os.path.realpath(config), root is None)
+def _server_of(root: Path | None, config: Path | None) -> tuple[spyceServer, str | None]:
+    """A server for render() alone, made at the first use of that site, as in _meant_server(). Raises ConfigError."""
+    real_root = real_folder(os.curdir if root is None else os.fspath(root))
+    key = (real_root, None if config is None else os.path.realpath(config), root is None)
     with _servers_lock:
         server = _servers.pop(key, None)
         if server is None:
@@ -85,7 +88,7 @@ def _server_of(root: Path | None, config: Path | None) -> spyceServer:
         _servers[key] = server  # last: the first is the one that was not used for longest
         if len(_servers) > MOST_SITES:
             del _servers[next(iter(_servers))]
-        return server
+    return server, None if root is None else real_root
 
 
 class TextResponse(WebResponse):
@@ -107,9 +110,10 @@ class TextResponse(WebResponse):
 
     def text(self) -> str:
         """All that was written. Raises TypeError if bytes are among it."""
-        if any(isinstance(part, bytes) for part in self._parts):
-            raise TypeError('the page has written bytes, and rendering a page gives text')
-        return ''.join(map(str, self._parts))
+        try:
+            return ''.join(cast('list[str]', self._parts))
+        except TypeError:
+            raise TypeError('the page has written bytes, and rendering a page gives text') from None
 
 
 def _no_start(*args: Any) -> NoReturn:
@@ -119,19 +123,21 @@ def _no_start(*args: Any) -> NoReturn:
 class Rendering(Execution):
     """One page run for a program: its text is returned, and its errors are raised."""
 
-    def __init__(self, server: spyceServer, file: str) -> None:
-        request = _quiet_request(server, file)
+    def __init__(self, server: spyceServer, file: str, real_root: str | None) -> None:
+        """file: of the page; real_root: the real path of the root, None if it is to be looked up."""
+        request = _quiet_request(server, file, real_root)
         self._text_response = TextResponse(request, server)
         self._file = file
         super().__init__(server, request, self._text_response)
 
-    def text(self, load: Load, arguments: Mapping[str, Any]) -> str:
+    def text(self, load: Load, arguments: dict[str, Any]) -> str:
         """The text of the page that `load` gives, run with these arguments. Raises what the page raises."""
-        return contextvars.copy_context().run(self._render, load, dict(arguments))
+        return contextvars.copy_context().run(self._render, load, arguments)
 
     def _render(self, load: Load, arguments: dict[str, Any]) -> str:
-        install_stdout()
-        with serving(self.server, self.output), _transaction(self.server.config.db):
+        self._enter()
+        db = self.server.config.db
+        with db.transaction() if _needs_transaction(db) else _NOTHING:
             self._run_redirected(load, (), arguments)
             self._complete()
         return self._text_response.text()
@@ -151,23 +157,33 @@ class Rendering(Execution):
         super()._complete()
 
 
-def _transaction(db: Any) -> AbstractContextManager[object]:
-    """A transaction of the configuration's `db` for a page that runs outside of any; only spyce.db has these."""
-    if hasattr(type(db), 'transaction') and not getattr(db, 'in_transaction', True):
-        transaction: AbstractContextManager[object] = db.transaction()
-        return transaction
-    return nullcontext()
+def _needs_transaction(db: Any) -> bool:
+    """Whether a page that is rendered is outside of any transaction of the configuration's `db`, and may have one; only
+    spyce.db has these."""
+    return db is not None and hasattr(type(db), 'transaction') and not getattr(db, 'in_transaction', True)
 
 
-def _quiet_request(server: spyceServer, file: str) -> WebRequest:
+_NOTHING = nullcontext()
+
+_QUIET = {
+    'REQUEST_METHOD': 'GET', 'SCRIPT_NAME': '', 'QUERY_STRING': '', 'SERVER_NAME': 'localhost', 'SERVER_PORT': '80',
+    'SERVER_PROTOCOL': 'HTTP/1.0', 'HTTP_HOST': 'localhost', 'REMOTE_ADDR': '127.0.0.1', 'wsgi.version': (1, 0),
+    'wsgi.url_scheme': 'http', 'wsgi.multithread': True, 'wsgi.multiprocess': False, 'wsgi.run_once': False,
+}
+
+
+def _quiet_request(server: spyceServer, file: str, real_root: str | None) -> WebRequest:
     """What a page that is rendered sees as its request: a GET of its own address, without query and cookies."""
-    request = WebRequest({
-        'REQUEST_METHOD': 'GET', 'SCRIPT_NAME': '', 'PATH_INFO': '', 'QUERY_STRING': '',
-        'SERVER_NAME': 'localhost', 'SERVER_PORT': '80', 'SERVER_PROTOCOL': 'HTTP/1.0', 'HTTP_HOST': 'localhost',
-        'REMOTE_ADDR': '127.0.0.1', 'wsgi.version': (1, 0), 'wsgi.url_scheme': 'http', 'wsgi.input': io.BytesIO(),
-        'wsgi.errors': sys.stderr, 'wsgi.multithread': True, 'wsgi.multiprocess': False, 'wsgi.run_once': False,
-    }, server.config)
-    root = os.path.join(request.root, '')
-    name = file.removeprefix(root) if file.startswith(root) else os.path.basename(file)
-    request.environ['PATH_INFO'] = '/' + os.fsencode(name).decode('latin-1').replace(os.sep, '/')  # as WSGI has it
+    request = WebRequest({**_QUIET, 'wsgi.input': io.BytesIO(), 'wsgi.errors': sys.stderr}, server.config)
+    if real_root is not None:
+        request.root = real_root
+    request.environ['PATH_INFO'] = _address(file, request.root)
     return request
+
+
+@functools.lru_cache(maxsize=1000)
+def _address(file: str, root: str) -> str:
+    """The path of the url of a file, as WSGI has it; of one outside of the root, its name."""
+    below = os.path.join(root, '')
+    name = file.removeprefix(below) if file.startswith(below) else os.path.basename(file)
+    return '/' + os.fsencode(name).decode('latin-1').replace(os.sep, '/')

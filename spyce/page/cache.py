@@ -1,6 +1,5 @@
 """A cache of what is made from files: made once, and again when any of these files changed."""
 
-import contextlib
 import os
 import threading
 from collections import OrderedDict
@@ -13,6 +12,9 @@ V = TypeVar('V')
 STRING_LIMIT = 1000
 
 
+Status = os.stat_result
+
+
 class Signature(NamedTuple):
     """What tells one state of a file from another: taken from the open file, before it is read."""
 
@@ -21,7 +23,7 @@ class Signature(NamedTuple):
     inode: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> 'Signature':
+    def of(cls, status: Status) -> 'Signature':
         return cls(status.st_mtime_ns, status.st_size, status.st_ino)
 
 
@@ -44,13 +46,17 @@ class _Entry(Generic[V]):
     files: tuple[tuple[str, Signature], ...]
     bounded: bool
 
-    def is_stale(self) -> bool:
-        for path, signature in self.files:
-            try:
-                if Signature.of(os.stat(path)) != signature:
+    def is_stale(self, status: Status | None) -> bool:
+        """Whether a file has changed. status: what was just found out about the first one."""
+        for path, (mtime_ns, size, inode) in self.files:
+            if status is None:
+                try:
+                    status = os.stat(path)
+                except OSError:
                     return True
-            except OSError:
+            if status.st_mtime_ns != mtime_ns or status.st_size != size or status.st_ino != inode:
                 return True
+            status = None
         return False
 
 
@@ -70,6 +76,14 @@ class PageCache(Generic[V]):
         self._strings: OrderedDict[Hashable, None] = OrderedDict()
         self._making: dict[Hashable, tuple[threading.RLock, int]] = {}  # lock, and how many threads hold or await it
         self._lock = threading.Lock()
+
+    def fresh(self, key: Hashable, status: Status | None = None) -> V | None:
+        """The value of a key if it is there, and made from its files as they are now.
+
+        :param status: what has just been found out about the first of these files.
+        """
+        entry = self._fresh(key, status)
+        return None if entry is None else entry.value
 
     def get(self, key: Hashable, load: Callable[[], tuple[V, Files]], bounded: bool = False) -> V:
         """The value of a key.
@@ -92,20 +106,22 @@ class PageCache(Generic[V]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def _fresh(self, key: Hashable) -> _Entry[V] | None:
+    def _fresh(self, key: Hashable, status: Status | None = None) -> _Entry[V] | None:
         # No lock: one look-up in a dict; an entry never changes.
         entry = self._entries.get(key)
         if entry is None:
             return None
         if entry.bounded:
             self._use(key)
-        if entry.files and self._check() and entry.is_stale():
+        if entry.files and self._check() and entry.is_stale(status):
             return None
         return entry
 
     def _use(self, key: Hashable) -> None:
-        with contextlib.suppress(KeyError):  # another thread may have dropped it; this one has its value
+        try:
             self._strings.move_to_end(key)
+        except KeyError:
+            return  # another thread has dropped it; this one has its value
 
     def _make(self, key: Hashable, load: Callable[[], tuple[V, Files]], bounded: bool) -> _Entry[V]:
         with self._lock:

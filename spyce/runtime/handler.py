@@ -12,13 +12,13 @@ from spyce import MAX_STACK
 from spyce.config.messages import ConfigError
 from spyce.legacy.spyceUtil import attrdict
 from spyce.page import PageSyntaxError
-from spyce.runtime.context import outside_of_pages, serving
+from spyce.runtime.context import current_output, current_server, outside_of_pages
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError, spyceDone, spyceForbidden, spyceNotFound, spyceRedirect
 from spyce.runtime.handlers import forget_forms, log_unshown
 from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.output import Output
-from spyce.runtime.paths import PathRefused, runnable, url_to_real
+from spyce.runtime.paths import PathRefused, look_at_url, runnable, split_path
 from spyce.runtime.stdout import install_stdout
 from spyce.runtime.wrapper import spyceWrapper
 from spyce.sessions.errors import SessionLocked, StoreError
@@ -62,24 +62,29 @@ class Execution:
         return contextvars.copy_context().run(self._run, load, args, kwargs or {})
 
     def _run(self, load: Load, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-        install_stdout()  # again: a page may have left another stream in its place
-        with serving(self.server, self.output):
-            try:
-                self._begin_transaction()
-                self._guarded(lambda: self._run_redirected(load, args, kwargs))
-                self._guarded(self._complete)
-                self.output.hand_over()
-            except BaseException:
-                self._abandon_session()
-                raise
-            finally:
-                self._end_transaction(failed=True)  # what an error page or a late callback has left open
+        self._enter()
+        try:
+            self._begin_transaction()
+            self._guarded(self._run_redirected, load, args, kwargs)
+            self._guarded(self._complete)
+            self.output.hand_over()
+        except BaseException:
+            self._abandon_session()
+            raise
+        finally:
+            self._end_transaction(failed=True)  # what an error page or a late callback has left open
         return self.response.returncode  # type: ignore[no-any-return]
 
-    def _guarded(self, step: Callable[[], None]) -> None:
+    def _enter(self) -> None:
+        """Make this the request that is being worked on, as long as the context of run() lasts."""
+        install_stdout()  # again: a page may have left another stream in its place
+        current_server.set(self.server)
+        current_output.set(self.output)
+
+    def _guarded(self, step: Callable[..., None], *args: Any) -> None:
         """Do one step of the request; an error that no page has shown gets a page here."""
         try:
-            step()
+            step(*args)
         except KeyboardInterrupt:
             raise
         except spyceDone:
@@ -98,7 +103,7 @@ class Execution:
                 return
             try:
                 self._run_page(page, args, kwargs)
-                if not self._may_run_again():
+                if AGAIN not in self.request.state or not self._may_run_again():
                     return
             except spyceRedirect as redirect:
                 self.output.reset()
@@ -133,15 +138,19 @@ class Execution:
 
     def _run_page(self, page: LoadedPage, args: tuple[Any, ...], kwargs: dict[str, Any],
                   names: dict[str, Any] | None = None) -> None:
-        """Run one whole page with modules of its own, then its error page or its parent."""
+        """Run one whole page with modules of its own, then its error page or its parent.
+
+        names: what it sees beside the usual names.
+        """
         wrapper = spyceWrapper(self.server, page, self.request, self.output)
         error: spyceRuntimeException | None = None
         try:
             try:
                 wrapper.spyceInit()
-                wrapper.getGlobals().update(names or {})
+                if names:
+                    wrapper.getGlobals().update(names)
                 wrapper.spyceProcess(*args, **kwargs)
-                log_unshown(self.request, wrapper.getFilename())
+                log_unshown(self.request, page.file)
             except spyceDone:
                 pass  # a module or the page's class has ended the page before it began
             except spyceRedirect:
@@ -164,11 +173,9 @@ class Execution:
         """Run the parent template around what the page has printed."""
         assert wrapper.parent is not None
         src, attributes, file = wrapper.parent
-        self.output.push_all()
-        body = self.output.pop()
-        self.output.reset()
+        body = self.output.take()
         try:
-            page = self.server.load_page(self._parent_file(src, file))
+            page = self._load_parent(src, file)
         except (PageSyntaxError, PathRefused, spyceNotFound, spyceForbidden) as failure:
             error = SpyceError(f'the parent template of this page, {src or "parent.spi"!r}, cannot be used: {failure}')
             error.place = (file, 1)
@@ -177,11 +184,13 @@ class Execution:
             return
         self._run_page(page, (), {}, {'child': attrdict(attributes, _body=body)})
 
-    def _parent_file(self, src: str | None, page_file: str) -> str:
+    def _load_parent(self, src: str | None, page_file: str) -> LoadedPage:
+        folder = split_path(page_file)[0]
         if src is None:
-            beside = os.path.join(os.path.dirname(page_file), 'parent.spi')
+            beside = os.path.join(folder, 'parent.spi')
             src = 'parent.spi' if os.path.isfile(beside) else self.server.config.defaultparent
-        return runnable(src, url_to_real(src, self.request.root, os.path.dirname(page_file)))
+        file, status = look_at_url(src, self.request.root, folder)
+        return self.server.load_page(runnable(src, file), status=status)
 
     # -- errors ------------------------------------------------------------------------------------------------
 

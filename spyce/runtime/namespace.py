@@ -10,6 +10,7 @@ from typing import Any
 from spyce import WRAPPER_LIMIT
 from spyce.page import CompiledPage
 from spyce.page.tags import ClassCode
+from spyce.runtime.modules import DEFAULT_MODULES
 
 
 class Namespace:
@@ -20,6 +21,9 @@ class Namespace:
         if page.classes:
             self.globals['_spyceBases'] = [self._tag_class(each) for each in reversed(page.classes)]
         exec(page.code, self.globals)
+        # With a place for what each execution sets before any code of the site runs: a dict that grows, and so does its
+        # table of names, has to be looked up the slow way.
+        self.globals.update(dict.fromkeys(('_spyceWrapper', '_spyceOutput', *DEFAULT_MODULES)))
         self._clean = dict(self.globals)
         self._references = sys.getrefcount(self.globals)
 
@@ -36,8 +40,10 @@ class Namespace:
         """
         if sys.getrefcount(self.globals) > self._references:
             return False
-        self.globals.clear()
         self.globals.update(self._clean)
+        if len(self.globals) > len(self._clean):
+            for name in self.globals.keys() - self._clean.keys():
+                del self.globals[name]
         return True
 
 
@@ -51,9 +57,10 @@ class LoadedPage:
         names: gives the names that every execution finds, beside those it brings itself.
         """
         self.compiled = compiled
+        self.imports = _imports_of(compiled)
         self.file = os.path.realpath(file)  # once: what a url in the page means is looked up from here
         self.lambdas = tuple(LoadedPage(part, file, names) for part in compiled.lambdas)
-        self._base = names(compiled, file)
+        self._base = {**names(compiled, file), '_spyceLambdas': self.lambdas}
         self._idle: deque[Namespace] = deque(maxlen=WRAPPER_LIMIT)
 
     def check_out(self) -> Namespace:
@@ -67,3 +74,10 @@ class LoadedPage:
         """Give a namespace back."""
         if namespace.sweep():
             self._idle.append(namespace)
+
+
+def _imports_of(compiled: CompiledPage) -> tuple[tuple[str, str, str | None, tuple[str, int]], ...]:
+    """The modules that an execution starts, in this order: name, name in the page, file, place of the directive."""
+    own = [(module.name, module.alias or module.name, module.file, module.place) for module in compiled.imports]
+    needed = [*['taglib'] * compiled.uses_tags, *['spylambda'] * bool(compiled.lambdas)]
+    return *own, *((name, name, None, ('', 0)) for name in needed)

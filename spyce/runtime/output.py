@@ -131,10 +131,6 @@ class Output:
         """Start a capture; captures nest."""
         self._marks.append(len(self.parts))
 
-    def push_all(self) -> None:
-        """Start a capture that holds what was printed and not yet sent, too."""
-        self._marks.insert(0, 0)
-
     def pop(self) -> str:
         """End the innermost capture and return its text. Raises IndexError if there is none."""
         if not self._marks:
@@ -142,10 +138,13 @@ class Output:
         mark = self._marks.pop()
         captured = self.parts[mark:]
         del self.parts[mark:]
-        try:
-            return ''.join(captured)
-        except TypeError:
-            raise TypeError('bytes were written while the output was captured; a capture gives text') from None
+        return _joined(captured)
+
+    def take(self) -> str:
+        """What was printed and not yet sent; then back to the state at the start of the request."""
+        taken = _joined(self.parts)
+        self.reset()
+        return taken
 
     @property
     def depth(self) -> int:
@@ -196,8 +195,9 @@ class Output:
 
     def clear_filters(self) -> None:
         """Remove all filters."""
-        self._levels.clear()
-        self.link()
+        if self._levels:
+            self._levels.clear()
+            self.link()
 
     @property
     def is_filtered(self) -> bool:
@@ -286,3 +286,10 @@ class Output:
         self.parts.clear()
         self.clear_filters()
         self.redirected = None
+
+
+def _joined(captured: list[str]) -> str:
+    try:
+        return ''.join(captured)
+    except TypeError:
+        raise TypeError('bytes were written while the output was captured; a capture gives text') from None

@@ -8,12 +8,20 @@ import os
 import re
 import stat
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\]')
 
 _NO_NAMES = ('', os.curdir, os.pardir)
 
 RUNNABLE = ('.spy', '.spi')
+
+
+Status = os.stat_result
+"""What is known of a file. It tells one state of it from another, as long as it is no link."""
+
+split_path = lru_cache(maxsize=1000)(os.path.split)
+"""os.path.split(), remembered: pages are run again and again."""
 
 
 class PathRefused(Exception):
@@ -41,8 +49,13 @@ def real_folder(folder: str) -> str:
 
 def real_file(file: str) -> str:
     """os.path.realpath(file) of an absolute path, by real_folder()."""
-    folder, name = os.path.split(file)
-    return real_path(real_folder(folder), [name])[0]
+    return look_at_file(file)[0]
+
+
+def look_at_file(file: str) -> tuple[str, Status | None]:
+    """The same, and what is known of the file there, None if there is none."""
+    folder, name = split_path(file)
+    return _look_at(real_folder(folder), (name,))
 
 
 def real_path(folder: str, names: Sequence[str]) -> tuple[str, int]:
@@ -50,21 +63,35 @@ def real_path(folder: str, names: Sequence[str]) -> tuple[str, int]:
 
     folder: a real path.
     """
-    path, mode = folder, 0
+    path, status = _look_at(folder, names)
+    return path, 0 if status is None else status.st_mode
+
+
+def _look_at(folder: str, names: Sequence[str]) -> tuple[str, Status | None]:
+    """The same, with all that is known of the file there, None if there is none."""
+    path, status = folder, None
     for name in names:
-        path = os.path.join(path, name)
-        mode = 0 if name in _NO_NAMES else _mode(path, os.lstat)
-        if mode == 0 or stat.S_ISLNK(mode):
-            path, mode = os.path.realpath(os.path.join(folder, *names)), 0
+        path = _join(path, name)
+        status = None if name in _NO_NAMES else _status(path, os.lstat)
+        if status is None or stat.S_ISLNK(status.st_mode):
+            path, status = os.path.realpath(os.path.join(folder, *names)), None
             break
-    return path, mode or _mode(path, os.stat)
+    return path, status or _status(path, os.stat)
 
 
-def _mode(path: str, look: Callable[[str], os.stat_result]) -> int:
+def _posix_join(folder: str, name: str) -> str:
+    """os.path.join() for a name without slashes, below a folder without one at its end."""
+    return f'{folder}/{name}' if folder != '/' else f'/{name}'
+
+
+_join = _posix_join if os.name == 'posix' else os.path.join
+
+
+def _status(path: str, look: Callable[[str], Status]) -> Status | None:
     try:
-        return look(path).st_mode
+        return look(path)
     except (OSError, ValueError):
-        return 0
+        return None
 
 
 def is_below(path: str, folder: str) -> bool:
@@ -83,13 +110,18 @@ def url_to_file(url: str, root: str, current_file: str) -> str:
 
 def url_to_real(url: str, root: str, folder: str) -> str:
     """url_to_file() of a file in `folder`. root, folder: real paths. Raises PathRefused."""
+    return look_at_url(url, root, folder)[0]
+
+
+def look_at_url(url: str, root: str, folder: str) -> tuple[str, Status | None]:
+    """The same, and what is known of the file there, None if there is none."""
     if not isinstance(url, str):
         raise TypeError(f'a url must be text, not {type(url).__name__}')
     if not url or _UNSAFE.search(url):
         raise PathRefused(f'{url!r} is not a usable path: it is empty, or has a backslash or a control character')
-    path, _ = real_path(root if url.startswith('/') else folder, url.lstrip('/').split('/'))
+    path, status = _look_at(root if url.startswith('/') else folder, url.lstrip('/').split('/'))
     if is_below(path, root) or (not is_below(folder, root) and is_below(path, folder)):
-        return path
+        return path, status
     raise PathRefused(f'{url!r} lies outside of the folder of the site')
 
 

@@ -26,6 +26,7 @@ from spyce.page import (
     read_file,
 )
 from spyce.runtime.context import living_servers, outside_of_pages, serving
+from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import (
     HandlerError,
     SpyceError,
@@ -39,7 +40,7 @@ from spyce.runtime.imports import SiteImports
 from spyce.runtime.locks import Lock, dummyLock, fileLock, threadLock
 from spyce.runtime.modules import load_module_class
 from spyce.runtime.namespace import LoadedPage
-from spyce.runtime.paths import PathRefused, page_to_run
+from spyce.runtime.paths import PathRefused, Status, page_to_run, real_folder
 from spyce.runtime.scheduler import Schedule, ScheduleRunner
 from spyce.runtime.sitekey import site_key
 from spyce.runtime.stdout import install_stdout
@@ -126,11 +127,15 @@ class spyceServer:
 
     # -- pages -------------------------------------------------------------------------------------------------
 
-    def load_page(self, file: str, signature: str = '') -> LoadedPage:
-        """The compiled page in `file`, as the file is now.
+    def load_page(self, file: str, signature: str = '', status: Status | None = None) -> LoadedPage:
+        """The compiled page in `file`, as the file is now. status: what was just found out about it, if anything.
 
         Raises spyceNotFound, spyceForbidden, PageSyntaxError.
         """
+        key = ('file', file, signature)
+        return self.spyce_cache.fresh(key, status) or self._load_page(key, file, signature)
+
+    def _load_page(self, key: tuple[str, str, str], file: str, signature: str) -> LoadedPage:
         def load() -> tuple[LoadedPage, Files]:
             text, stat = self._read(file)
             files: Files = [(file, stat)]
@@ -138,7 +143,7 @@ class spyceServer:
             return page, files
 
         try:
-            return self.spyce_cache.get(('file', file, signature), load, bounded=bool(signature))
+            return self.spyce_cache.get(key, load, bounded=bool(signature))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise spyceNotFound(file) from None
         except PermissionError:
@@ -149,7 +154,7 @@ class spyceServer:
 
         beside: the file relative to which it includes and imports, by default one at the root.
         """
-        beside = beside or os.path.join(os.path.realpath(self.config.root), '<string>')
+        beside = beside or os.path.join(real_folder(self.config.root), '<string>')
 
         def load() -> tuple[LoadedPage, Files]:
             files: Files = []
@@ -230,7 +235,9 @@ class spyceServer:
             '_spyceLocate': locate,
             'spyceDone': spyceDone,
             'spyceRedirect': spyceRedirect,
+            'spyceRuntimeException': spyceRuntimeException,
             'HandlerError': HandlerError,
+            'db': self.config.db,
         }
 
     def serves_as_page(self, file: str) -> bool:

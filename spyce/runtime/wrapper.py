@@ -14,12 +14,14 @@ from spyce.runtime.handlers import run_handlers
 from spyce.runtime.modules import DEFAULT_MODULES, ModuleNotFound, default_classes
 from spyce.runtime.namespace import LoadedPage, Namespace
 from spyce.runtime.output import Output
-from spyce.runtime.paths import runnable, url_to_real
+from spyce.runtime.paths import look_at_url, runnable, split_path, url_to_real
 
 if TYPE_CHECKING:
     from spyce.runtime.server import spyceServer
 
 Callback = Callable[[], None]
+
+_DEFAULTS = frozenset(DEFAULT_MODULES)
 
 
 class StackTooDeep(SpyceError):
@@ -38,7 +40,18 @@ class spyceWrapper:
     """One execution of one page: its modules, its names, its place among the pages of the request.
 
     Life: spyceInit(), spyceProcess(), spyceDestroy(error), in this order; the last one always.
+
+    parent: the parent template that the page names; is_part: whether this is a part of another execution: an include,
+    a lambda, the code of a tag; instance: what `self` is in the code; page_instance: what it is in the tags that stand
+    here; enclosing_tag: the active tag whose code this is.
     """
+
+    parent: Parent | None = None
+    _replaced: spyceWrapper | None = None  # the failed page in whose place this one runs
+    _namespace: Namespace | None = None
+    _process: Callable[..., Any] | None = None
+    _module_callbacks: tuple[Callback, ...] = ()
+    _response_callbacks: tuple[Callback, ...] = ()
 
     def __init__(self, server: spyceServer, page: LoadedPage, request: Any, output: Output,
                  inherited: dict[str, Any] | None = None, instance: Any = None, tag: Any = None) -> None:
@@ -48,20 +61,13 @@ class spyceWrapper:
         """
         self.page = page
         self.output = output
-        self.parent: Parent | None = None
-        self._replaced: spyceWrapper | None = None  # the failed page in whose place this one runs
+        self.is_part = inherited is not None
         self._server = server
         self._request = request
-        self._inherited = inherited
-        self._modules: dict[str, Any] = dict(inherited or {})
+        self._modules: dict[str, Any] = {} if inherited is None else inherited.copy()
         self._started: list[Any] = []  # modules that this execution has to finish
-        self._namespace: Namespace | None = None
-        self.instance = instance
-        self.page_instance = instance  # what `self` is in the tags that stand here
+        self.instance = self.page_instance = instance
         self.enclosing_tag = tag
-        self._process: Callable[..., Any] | None = None
-        self._module_callbacks: list[Callback] = []
-        self._response_callbacks: list[Callback] = []
         self._depth = output.depth
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -72,24 +78,24 @@ class spyceWrapper:
         if len(stack) >= MAX_STACK:
             raise StackTooDeep(f'{MAX_STACK} pages run within each other: does {os.path.basename(self.getFilename())} '
                                'include itself, or is it its own parent?')
-        self._namespace = self.page.check_out()
-        stack.append(self.getFilename())
-        names = self._namespace.globals
-        if self._inherited is None:
-            self._start_defaults()
-        names.update(self._modules)
-        names.update(_spyceWrapper=self, _spyceOutput=self.output, _spyceLambdas=self.page.lambdas,
-                     spyceRuntimeException=spyceRuntimeException, db=self._server.config.db)
-        for module in self.page.compiled.imports:
+        page = self.page
+        self._namespace = page.check_out()
+        stack.append(page.file)
+        modules, names = self._modules, self._namespace.globals
+        if not self.is_part:
+            for name, module_class in default_classes():
+                modules[name] = module_class(self)
+        elif not modules.keys() >= _DEFAULTS:  # the page around has deleted one
+            for name in DEFAULT_MODULES:
+                del names[name]
+        names.update(modules)
+        names['_spyceWrapper'], names['_spyceOutput'] = self, self.output
+        for name, alias, file, place in page.imports:
             try:
-                self._start(module.alias or module.name, module.name, module.file)
+                self._start(alias, name, file)
             except ModuleNotFound as error:
-                error.place = module.place
+                error.place = place
                 raise
-        if self.page.compiled.uses_tags:
-            self._start('taglib', 'taglib', None)
-        if self.page.lambdas:
-            self._start('spylambda', 'spylambda', None)
         implementation = names['spyceImpl']
         if self.instance is None:
             self.instance = implementation()
@@ -120,7 +126,8 @@ class spyceWrapper:
         try:
             error = self.finish_modules(theError)
         finally:
-            self.output.drop_captures(self._depth)
+            if self.output.depth > self._depth:
+                self.output.drop_captures(self._depth)
             namespace, self._namespace, self._process = self._namespace, None, None
             self.instance = self.page_instance = None
             if namespace is not None:
@@ -133,12 +140,6 @@ class spyceWrapper:
         module = self._modules[alias] = self.getGlobals()[alias] = self._start_module(name, file)
         self._started.append(module)
         return module
-
-    def _start_defaults(self) -> None:
-        """The modules that every page has. They work until the very end, so there is nothing to finish."""
-        for name, module_class in default_classes():
-            module = self._modules[name] = module_class(self)
-            module.start()
 
     def _start_module(self, name: str, file: str | None = None) -> Any:
         module = self._server.loadModule(name, file, self.getFilename())(self)
@@ -175,22 +176,19 @@ class spyceWrapper:
 
     def run_part(self, page: LoadedPage, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> None:
         """Run `page` here and now as a part of this page (include, lambda, error handler)."""
-        with contextlib.suppress(spyceDone):
-            self._run_part(self.part(page), args, kwargs or {})
+        self.part(page)._run_quietly(args, kwargs or {})
 
     def run_instead(self, page: LoadedPage) -> None:
         """Run `page` in the place of this one, which has failed; the parent template that it names counts."""
         part = self.part(page)
         part._replaced = self
-        with contextlib.suppress(spyceDone):
-            self._run_part(part, (), {})
+        part._run_quietly((), {})
 
     def run_lambda(self, page: LoadedPage, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Run a lambda of this page: as run_part, but to the tags in it `self` is that of the page."""
         part = self.part(page)
         part.page_instance = self.page_instance
-        with contextlib.suppress(spyceDone):
-            self._run_part(part, args, kwargs)
+        part._run_quietly(args, kwargs)
 
     def run_tag(self, page: LoadedPage, tag: Any, *args: Any) -> None:
         """Run the code of an active tag: `self` is that of the page, but neither its modules nor its transforms are.
@@ -200,30 +198,32 @@ class spyceWrapper:
         modules = {name: self._modules[name] for name in DEFAULT_MODULES}
         part = spyceWrapper(self._server, page, self._request, self.output, modules, self.page_instance, tag)
         with self.output.without_filters_of_page() if self.output.is_filtered else contextlib.nullcontext():
-            self._run_part(part, args, {})
+            part._run(args, {})
 
     def run_handlers(self) -> None:
         """Run the active handlers of the button that was pressed, if any; a compiled page calls it first."""
         run_handlers(self, self.page.compiled.handlers)
 
-    @staticmethod
-    def _run_part(part: spyceWrapper, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _run_quietly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """The whole life of a part."""
+        try:
+            self._run(args, kwargs)
+        except spyceDone:
+            return  # it ends the part, and nothing more
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         error: spyceRuntimeException | None = None
         try:
-            part.spyceInit()
-            assert part._process is not None
-            part._process(*args, **kwargs)
+            self.spyceInit()
+            assert self._process is not None
+            self._process(*args, **kwargs)
+        except (spyceDone, spyceRedirect):
+            raise
         except BaseException as failure:
-            if not isinstance(failure, (spyceDone, spyceRedirect)):
-                error = spyceRuntimeException(failure)
+            error = spyceRuntimeException(failure)
             raise
         finally:
-            part.spyceDestroy(error)
-
-    @property
-    def is_part(self) -> bool:
-        """Whether this is a part of another execution: an include, a lambda, the code of a tag."""
-        return self._inherited is not None
+            self.spyceDestroy(error)
 
     def setParent(self, src: str | None, attributes: dict[str, Any]) -> None:
         """Remember the parent template, which runs after the page; the last one named wins (reference 5)."""
@@ -247,11 +247,20 @@ class spyceWrapper:
 
     def file_of(self, url: str) -> str:
         """The file that a url in this page means. Raises PathRefused; see url_to_file()."""
-        return url_to_real(url, self._request.root, os.path.dirname(self._request._stack[-1]))
+        return url_to_real(url, self._request.root, split_path(self._request._stack[-1])[0])
 
     def page_of(self, url: str) -> str:
         """The same for a page or a part of one. Raises PathRefused."""
         return runnable(url, self.file_of(url))
+
+    def load_page(self, url: str) -> LoadedPage:
+        """The page, or part of one, that a url in this page means.
+
+        Raises PathRefused, and what the server's load_page() raises.
+        """
+        request = self._request
+        file, status = look_at_url(url, request.root, split_path(request._stack[-1])[0])
+        return self._server.load_page(runnable(url, file), status=status)
 
     def getCode(self) -> str:
         """The Python that this page was compiled to."""
@@ -296,17 +305,16 @@ class spyceWrapper:
     def setResponse(self, o: Any) -> None:
         """Put another raw response in place of this one, for headers and output."""
         self.output.response = o
-        for callback in list(self._response_callbacks):
+        for callback in self._response_callbacks:
             callback()
 
     def registerResponseCallback(self, f: Callback) -> None:
         """Call `f` whenever setResponse is called."""
-        self._response_callbacks.append(f)
+        self._response_callbacks += (f,)
 
     def unregisterResponseCallback(self, f: Callback) -> None:
         """Do so no longer."""
-        if f in self._response_callbacks:
-            self._response_callbacks.remove(f)
+        self._response_callbacks = _without(f, self._response_callbacks)
 
     def getModules(self) -> dict[str, Any]:
         """The modules of the page by the names under which it sees them."""
@@ -336,17 +344,16 @@ class spyceWrapper:
 
     def _modules_changed(self, notify: int) -> None:
         if notify:
-            for callback in list(self._module_callbacks):
+            for callback in self._module_callbacks:
                 callback()
 
     def registerModuleCallback(self, f: Callback) -> None:
         """Call `f` whenever the modules of the page change."""
-        self._module_callbacks.append(f)
+        self._module_callbacks += (f,)
 
     def unregisterModuleCallback(self, f: Callback) -> None:
         """Do so no longer."""
-        if f in self._module_callbacks:
-            self._module_callbacks.remove(f)
+        self._module_callbacks = _without(f, self._module_callbacks)
 
     def getGlobals(self) -> dict[str, Any]:
         """The global names of the page."""
@@ -376,3 +383,11 @@ class spyceWrapper:
     def getStdout(self) -> Any:
         """What print writes to: the object given to setStdout, else the output of the page."""
         return self.output.redirected or self.output
+
+
+def _without(callback: Callback, callbacks: tuple[Callback, ...]) -> tuple[Callback, ...]:
+    """The callbacks without the first that is equal to this one."""
+    if callback not in callbacks:
+        return callbacks
+    place = callbacks.index(callback)
+    return callbacks[:place] + callbacks[place + 1:]
