@@ -161,7 +161,7 @@ class _OpenTag:
     def __init__(self, tag: spyceTag, output: Any) -> None:
         self.tag = tag
         self._output = output
-        self._depth = output.depth
+        self._depth = len(output.marks)
         self._end_due = False
         self._is_collecting = False
 
@@ -223,7 +223,8 @@ class _OpenTag:
         return self._output.pop()  # type: ignore[no-any-return]
 
     def _restore_output(self) -> None:
-        self._output.drop_captures(self._depth)
+        if len(self._output.marks) > self._depth:
+            self._output.drop_captures(self._depth)
 
     def _end_if_must(self) -> None:
         if self._end_due and self.tag.mustend:

@@ -8,9 +8,8 @@ import os
 import sys
 import threading
 import unicodedata
-from contextlib import nullcontext
 from keyword import iskeyword
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from spyce.config import load_config
 from spyce.runtime.context import current_server, living_servers
@@ -111,7 +110,7 @@ class TextResponse(WebResponse):
     def text(self) -> str:
         """All that was written. Raises TypeError if bytes are among it."""
         try:
-            return ''.join(cast('list[str]', self._parts))
+            return ''.join(self._parts)  # type: ignore[arg-type]  # if not, this tells
         except TypeError:
             raise TypeError('the page has written bytes, and rendering a page gives text') from None
 
@@ -137,9 +136,14 @@ class Rendering(Execution):
     def _render(self, load: Load, arguments: dict[str, Any]) -> str:
         self._enter()
         db = self.server.config.db
-        with db.transaction() if _needs_transaction(db) else _NOTHING:
-            self._run_redirected(load, (), arguments)
-            self._complete()
+        if _needs_transaction(db):
+            with db.transaction():
+                return self._printed(load, arguments)
+        return self._printed(load, arguments)
+
+    def _printed(self, load: Load, arguments: dict[str, Any]) -> str:
+        self._run_redirected(load, (), arguments)
+        self._complete()
         return self._text_response.text()
 
     def _show(self, wrapper: spyceWrapper, error: spyceRuntimeException) -> NoReturn:
@@ -162,8 +166,6 @@ def _needs_transaction(db: Any) -> bool:
     spyce.db has these."""
     return db is not None and hasattr(type(db), 'transaction') and not getattr(db, 'in_transaction', True)
 
-
-_NOTHING = nullcontext()
 
 _QUIET = {
     'REQUEST_METHOD': 'GET', 'SCRIPT_NAME': '', 'QUERY_STRING': '', 'SERVER_NAME': 'localhost', 'SERVER_PORT': '80',

@@ -82,8 +82,13 @@ class PageCache(Generic[V]):
 
         :param status: what has just been found out about the first of these files.
         """
-        entry = self._fresh(key, status)
-        return None if entry is None else entry.value
+        # No lock: one look-up in a dict; an entry never changes.
+        entry = self._entries.get(key)
+        if entry is None or (entry.files and self._check() and entry.is_stale(status)):
+            return None
+        if entry.bounded:
+            self._use(key)
+        return entry.value
 
     def get(self, key: Hashable, load: Callable[[], tuple[V, Files]], bounded: bool = False) -> V:
         """The value of a key.
@@ -92,10 +97,8 @@ class PageCache(Generic[V]):
             it was opened.  What it raises is raised here, and nothing is kept.
         :param bounded: whether string_limit counts this value too: there may be any number like it.
         """
-        entry = self._fresh(key)
-        if entry is None:
-            entry = self._make(key, load, bounded)
-        return entry.value
+        value = self.fresh(key)
+        return self._make(key, load, bounded) if value is None else value
 
     def clear(self) -> None:
         """Forget everything."""
@@ -106,36 +109,24 @@ class PageCache(Generic[V]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def _fresh(self, key: Hashable, status: Status | None = None) -> _Entry[V] | None:
-        # No lock: one look-up in a dict; an entry never changes.
-        entry = self._entries.get(key)
-        if entry is None:
-            return None
-        if entry.bounded:
-            self._use(key)
-        if entry.files and self._check() and entry.is_stale(status):
-            return None
-        return entry
-
     def _use(self, key: Hashable) -> None:
         try:
             self._strings.move_to_end(key)
         except KeyError:
             return  # another thread has dropped it; this one has its value
 
-    def _make(self, key: Hashable, load: Callable[[], tuple[V, Files]], bounded: bool) -> _Entry[V]:
+    def _make(self, key: Hashable, load: Callable[[], tuple[V, Files]], bounded: bool) -> V:
         with self._lock:
             lock, users = self._making.get(key, (None, 0))
             lock = lock or threading.RLock()
             self._making[key] = (lock, users + 1)
         try:
             with lock:
-                entry = self._fresh(key)  # another thread may have made it meanwhile
-                if entry is None:
+                value = self.fresh(key)  # another thread may have made it meanwhile
+                if value is None:
                     value, files = load()
-                    entry = _Entry(value, tuple(files), bounded or not files)
-                    self._keep(key, entry)
-                return entry
+                    self._keep(key, _Entry(value, tuple(files), bounded or not files))
+                return value
         finally:
             with self._lock:
                 lock, users = self._making[key]

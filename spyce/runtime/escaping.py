@@ -16,11 +16,8 @@ except ImportError:  # a markupsafe without it
 
 
 def text(value: object) -> str:
-    """What an expression prints: str() of the value, nothing for None (recorded case expr-none). A plain str."""
-    if value is None:
-        return ''
-    printed = str(value)
-    return printed if printed.__class__ is str else str.__str__(printed)
+    """What an expression prints: str() of the value, nothing for None (recorded case expr-none)."""
+    return '' if value is None else str(value)
 
 
 def html_encode(o: Any, also: str = '', **kwargs: Any) -> str:

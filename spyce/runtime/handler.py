@@ -160,7 +160,8 @@ class Execution:
                 raise
             except BaseException as failure:
                 error = spyceRuntimeException(failure)
-            self.output.drop_captures()
+            if self.output.marks:
+                self.output.drop_captures()
             error = wrapper.finish_modules(error)
             if error is not None:
                 self._show(wrapper, error)

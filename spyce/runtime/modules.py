@@ -33,7 +33,7 @@ def load_module_class(server: spyceServer, name: str, file: str | None = None,
     Raises ModuleNotFound.
     """
     if file is None and is_standard(name):
-        return _standard_class(name)
+        return standard_class(name)
     path = find_file(server, file or name, rel_file)
     if path is None and file is None and name in CONTRIB_MODULES:
         return getattr(importlib.import_module(f'spyce.modules.contrib.{name}'), name)  # type: ignore[no-any-return]
@@ -52,14 +52,15 @@ def load_module_class(server: spyceServer, name: str, file: str | None = None,
 
 
 @functools.cache
-def _standard_class(name: str) -> type[Any]:
+def standard_class(name: str) -> type[Any]:
+    """The class of a module of the engine."""
     return getattr(importlib.import_module(f'spyce.modules.{name}'), name)  # type: ignore[no-any-return]
 
 
 @functools.cache
 def default_classes() -> tuple[tuple[str, type[Any]], ...]:
     """The modules that every page has, with their classes."""
-    return tuple((name, _standard_class(name)) for name in DEFAULT_MODULES)
+    return tuple((name, standard_class(name)) for name in DEFAULT_MODULES)
 
 
 def is_standard(name: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from spyce import WRAPPER_LIMIT
-from spyce.page import CompiledPage
+from spyce.page import CompiledPage, ModuleImport
 from spyce.page.tags import ClassCode
 from spyce.runtime.modules import DEFAULT_MODULES
 
@@ -40,10 +40,13 @@ class Namespace:
         """
         if sys.getrefcount(self.globals) > self._references:
             return False
-        self.globals.update(self._clean)
-        if len(self.globals) > len(self._clean):
-            for name in self.globals.keys() - self._clean.keys():
-                del self.globals[name]
+        names, clean = self.globals, self._clean
+        for _ in range(len(names) - len(clean)):
+            names.popitem()  # what came last
+        names.update(clean)
+        if len(names) > len(clean):  # one of these was deleted meanwhile
+            names.clear()
+            names.update(clean)
         return True
 
 
@@ -57,9 +60,13 @@ class LoadedPage:
         names: gives the names that every execution finds, beside those it brings itself.
         """
         self.compiled = compiled
-        self.imports = _imports_of(compiled)
         self.file = os.path.realpath(file)  # once: what a url in the page means is looked up from here
         self.lambdas = tuple(LoadedPage(part, file, names) for part in compiled.lambdas)
+        self.imports = compiled.imports  # what an execution starts
+        if compiled.uses_tags:
+            self.imports += (ModuleImport('taglib'),)
+        if compiled.lambdas:
+            self.imports += (ModuleImport('spylambda'),)
         self._base = {**names(compiled, file), '_spyceLambdas': self.lambdas}
         self._idle: deque[Namespace] = deque(maxlen=WRAPPER_LIMIT)
 
@@ -74,10 +81,3 @@ class LoadedPage:
         """Give a namespace back."""
         if namespace.sweep():
             self._idle.append(namespace)
-
-
-def _imports_of(compiled: CompiledPage) -> tuple[tuple[str, str, str | None, tuple[str, int]], ...]:
-    """The modules that an execution starts, in this order: name, name in the page, file, place of the directive."""
-    own = [(module.name, module.alias or module.name, module.file, module.place) for module in compiled.imports]
-    needed = [*['taglib'] * compiled.uses_tags, *['spylambda'] * bool(compiled.lambdas)]
-    return *own, *((name, name, None, ('', 0)) for name in needed)

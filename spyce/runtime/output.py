@@ -75,24 +75,24 @@ class Output:
         self.filters: list[FilterLike] = []
         self.exprs: list[Callable[..., str]] = []  # empty if text() is all that happens to values of expressions
         self.custom: list[Callable[..., str]] = []  # empty if that is text() or html_encode()
-        self.escape: list[Callable[[str], str]] = [str]  # what of it remains to be done to a str: str() is nothing
+        self.escape: list[Callable[[str], str]] = [_as_it_is]  # what of it remains to be done to text
         self.for_code = (self.parts, self.filters, self.exprs, text, str)  # what generated code binds
         self.redirected: Any = None  # a file object put in place of stdout by a module (setStdout)
-        self._marks: list[int] = []
+        self.marks: list[int] = []  # where in `parts` the open captures begin, the outermost first
         self._levels: list[tuple[int, FilterLike]] = []
         self._unbuffered = False
         self._complete = False
         self.response = response
-        self._sink = Sink(self)
 
     # -- the three channels ------------------------------------------------------------------------------------
 
     def write(self, s: object) -> None:
         """Dynamic output: response.write and print. Bytes go out as they are, past the filters."""
-        if isinstance(s, bytes):
-            self.parts.append(s)  # type: ignore[arg-type]  # hand_over() and pop() know
-            return
-        s = s if isinstance(s, str) else text(s)
+        if s.__class__ is not str and not isinstance(s, str):
+            if isinstance(s, bytes):
+                self.parts.append(s)  # type: ignore[arg-type]  # hand_over() and pop() know
+                return
+            s = text(s)
         if self.filters:
             self.filters[0].write(s)
         else:
@@ -129,13 +129,13 @@ class Output:
 
     def push(self) -> None:
         """Start a capture; captures nest."""
-        self._marks.append(len(self.parts))
+        self.marks.append(len(self.parts))
 
     def pop(self) -> str:
         """End the innermost capture and return its text. Raises IndexError if there is none."""
-        if not self._marks:
+        if not self.marks:
             raise IndexError('stdout.pop() without a stdout.push() before it')
-        mark = self._marks.pop()
+        mark = self.marks.pop()
         captured = self.parts[mark:]
         del self.parts[mark:]
         return _joined(captured)
@@ -149,7 +149,7 @@ class Output:
     @property
     def depth(self) -> int:
         """The number of open captures."""
-        return len(self._marks)
+        return len(self.marks)
 
     def capture(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> tuple[Any, str]:
         """Call a function and capture what it prints: (its result, its text). If it raises, the text is lost."""
@@ -165,8 +165,8 @@ class Output:
 
     def drop_captures(self, depth: int = 0) -> None:
         """End captures, and lose their text, until `depth` are left (recorded case stdout-unpopped)."""
-        while len(self._marks) > depth:
-            del self.parts[self._marks.pop():]
+        while len(self.marks) > depth:
+            del self.parts[self.marks.pop():]
 
     # -- filters -----------------------------------------------------------------------------------------------
 
@@ -213,21 +213,21 @@ class Output:
         if function is not None:
             chain = []
         elif chain or self._unbuffered:
-            chain.append(self._sink)
+            chain.append(Sink(self))
             function = text
         for filter, following in zip(chain, chain[1:]):  # noqa: B905  one shorter on purpose
             filter.setNext(following)
         self.filters[:] = chain  # in place: generated code holds these lists
         self.exprs[:] = [] if function is None else [function]
         self.custom[:] = [] if function is html_encode else self.exprs
-        self.escape[:] = [escape if function is html_encode else str]
+        self.escape[:] = [escape if function is html_encode else _as_it_is]
 
     # -- towards the client ------------------------------------------------------------------------------------
 
     def append(self, s: str) -> None:
         """Text that has passed all filters."""
         self.parts.append(s if isinstance(s, str) else text(s))
-        if self._unbuffered and not self._marks:
+        if self._unbuffered and not self.marks:
             self.send()
 
     def flush(self, stop: int = 0) -> None:
@@ -251,7 +251,7 @@ class Output:
 
     def hand_over(self) -> None:
         """Move what is not being captured into the raw response, without sending it yet."""
-        ready = self.parts[:self._marks[0]] if self._marks else self.parts
+        ready = self.parts[:self.marks[0]] if self.marks else self.parts
         if not ready:
             return
         try:
@@ -261,7 +261,7 @@ class Output:
                 self.response.write(part)
         end = len(ready)
         del self.parts[:end]
-        self._marks = [mark - end for mark in self._marks]
+        self.marks = [mark - end for mark in self.marks]
 
     def unbuffer(self) -> None:
         """From now on send each write at once."""
@@ -278,14 +278,18 @@ class Output:
 
     def discard(self) -> None:
         """Drop the text of the innermost capture, or all that was not sent."""
-        del self.parts[self._marks[-1] if self._marks else 0:]
+        del self.parts[self.marks[-1] if self.marks else 0:]
 
     def reset(self) -> None:
         """Back to the state at the start of the request, for an error page or an internal redirect."""
-        self._marks.clear()
+        self.marks.clear()
         self.parts.clear()
         self.clear_filters()
         self.redirected = None
+
+
+def _as_it_is(value: str) -> str:
+    return value
 
 
 def _joined(captured: list[str]) -> str:

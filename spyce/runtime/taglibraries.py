@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import os
@@ -11,7 +12,6 @@ import textwrap
 import threading
 import tokenize
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spyce.legacy.spyceTag import spyceTag, spyceTagLibrary
@@ -142,6 +142,7 @@ class ServerTagLibraries:
             self._compiling.pop()
 
 
+@functools.cache
 def _library_of_engine(name: str) -> type[spyceTagLibrary]:
     return getattr(importlib.import_module(f'spyce.tags.{name}'), name)  # type: ignore[no-any-return]
 
@@ -160,7 +161,7 @@ class GlobalLibrary:
         self._libraries = libraries
         self._entry = (name, file, prefix)
 
-    @cached_property
+    @functools.cached_property
     def _library(self) -> TagLibrary:
         return self._libraries.load(*self._entry, '')
 

@@ -8,10 +8,11 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spyce import MAX_STACK
+from spyce.legacy import MODULE_NAMES
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError, spyceDone, spyceRedirect
 from spyce.runtime.handlers import run_handlers
-from spyce.runtime.modules import DEFAULT_MODULES, ModuleNotFound, default_classes
+from spyce.runtime.modules import DEFAULT_MODULES, ModuleNotFound, default_classes, standard_class
 from spyce.runtime.namespace import LoadedPage, Namespace
 from spyce.runtime.output import Output
 from spyce.runtime.paths import look_at_url, runnable, split_path, url_to_real
@@ -68,7 +69,7 @@ class spyceWrapper:
         self._started: list[Any] = []  # modules that this execution has to finish
         self.instance = self.page_instance = instance
         self.enclosing_tag = tag
-        self._depth = output.depth
+        self._depth = len(output.marks)
 
     # -- life --------------------------------------------------------------------------------------------------
 
@@ -90,12 +91,15 @@ class spyceWrapper:
                 del names[name]
         names.update(modules)
         names['_spyceWrapper'], names['_spyceOutput'] = self, self.output
-        for name, alias, file, place in page.imports:
+        for each in page.imports:
             try:
-                self._start(alias, name, file)
+                module = self._start_module(each.name, each.file)
             except ModuleNotFound as error:
-                error.place = place
+                error.place = each.place
                 raise
+            alias = each.alias or each.name
+            modules[alias] = names[alias] = module
+            self._started.append(module)
         implementation = names['spyceImpl']
         if self.instance is None:
             self.instance = implementation()
@@ -123,10 +127,12 @@ class spyceWrapper:
 
     def spyceDestroy(self, theError: spyceRuntimeException | None = None) -> None:
         """Finish what is still to be finished and give everything back. Raises what a finish() raised."""
+        error = theError
         try:
-            error = self.finish_modules(theError)
+            if self._started:
+                error = self.finish_modules(theError)
         finally:
-            if self.output.depth > self._depth:
+            if len(self.output.marks) > self._depth:
                 self.output.drop_captures(self._depth)
             namespace, self._namespace, self._process = self._namespace, None, None
             self.instance = self.page_instance = None
@@ -136,13 +142,11 @@ class spyceWrapper:
         if error is not None and error is not theError:
             raise error.exception
 
-    def _start(self, alias: str, name: str, file: str | None) -> Any:
-        module = self._modules[alias] = self.getGlobals()[alias] = self._start_module(name, file)
-        self._started.append(module)
-        return module
-
     def _start_module(self, name: str, file: str | None = None) -> Any:
-        module = self._server.loadModule(name, file, self.getFilename())(self)
+        if file is None and name in MODULE_NAMES:
+            module = standard_class(name)(self)
+        else:
+            module = self._server.loadModule(name, file, self.page.file)(self)
         start = getattr(module, 'start', None)
         if start is not None:
             start()

@@ -22,7 +22,7 @@ class Output:
         self.parts: list[str] = []
         self.filters: list[object] = [self] if slow else []
         self.exprs: list[object] = [self] if slow else []
-        self.custom, self.escape = self.exprs, [str]
+        self.custom, self.escape = self.exprs, [lambda value: value]
         self.for_code = (self.parts, self.filters, self.exprs, self.text, str)
 
     @staticmethod
