@@ -22,8 +22,7 @@ class transform(spyceModule):
     from the point of the call (recorded case transform-from-this-point).
     """
 
-    def start(self) -> None:
-        self._filter: _TransformFilter | None = None
+    _filter: _TransformFilter | None = None
 
     def finish(self, theError: Any = None) -> None:
         """The transforms of a page end with it: a parent template, or the page that includes it, has its own."""
@@ -33,18 +32,15 @@ class transform(spyceModule):
 
     def static(self, fn: Any = None) -> None:
         """Filter the text of the page."""
-        self._installed().static = self.create(fn)
-        self._api.output.link()
+        self._set('static', fn)
 
     def expr(self, fn: Any = None) -> None:
         """Filter the values of expression tags; keyword arguments of the tag reach the filter."""
-        self._installed().expr = self.create(fn)
-        self._api.output.link()
+        self._set('expr', fn)
 
     def dynamic(self, fn: Any = None) -> None:
         """Filter what code writes and prints."""
-        self._installed().dynamic = self.create(fn)
-        self._api.output.link()
+        self._set('dynamic', fn)
 
     def create(self, fn: Any = None) -> Transform:
         """The function that a filter, in any of its forms, stands for.
@@ -54,7 +50,7 @@ class transform(spyceModule):
         if fn is None:
             return _identity
         if isinstance(fn, str):
-            return self._named(fn)
+            return BUILT_IN.get(fn) or self._named(fn)
         if isinstance(fn, (list, tuple)):
             return _composed([self.create(part) for part in fn])
         if callable(fn):
@@ -73,17 +69,18 @@ class transform(spyceModule):
         file, colon, function = name.rpartition(':')
         if colon:
             return self.create(self._api.getServer().loadModule(function, file, self._api.getFilename()))
-        try:
-            return BUILT_IN[name]
-        except KeyError:
-            raise ValueError(f'there is no transform {name!r}; there are {", ".join(sorted(BUILT_IN))}, '
-                             "and 'file:name' for a function in a file") from None
+        raise ValueError(f'there is no transform {name!r}; there are {", ".join(sorted(BUILT_IN))}, '
+                         "and 'file:name' for a function in a file")
 
-    def _installed(self) -> _TransformFilter:
+    def _set(self, channel: str, fn: Any) -> None:
+        transform = self.create(fn)
         if self._filter is None:
             self._filter = _TransformFilter()
-            self._api.getModule('response').addFilter(PAGE_LEVEL, self._filter)
-        return self._filter
+            setattr(self._filter, channel, transform)
+            self._api.output.add_filter(PAGE_LEVEL, self._filter)
+        else:
+            setattr(self._filter, channel, transform)
+            self._api.output.link()
 
 
 def _identity(value: Any, **kwargs: Any) -> Any:

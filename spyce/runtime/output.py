@@ -173,7 +173,8 @@ class Output:
     def add_filter(self, level: int, filter: FilterLike) -> None:
         """Put a filter into the chain; low levels see output first."""
         self._levels.append((level, filter))
-        self._levels.sort(key=lambda entry: entry[0])
+        if len(self._levels) > 1:
+            self._levels.sort(key=lambda entry: entry[0])
         self.link()
 
     def remove_filter(self, filter: FilterLike) -> None:
