@@ -16,11 +16,12 @@ from spyce.runtime.taglibraries import check_attributes
 class taglib(spyceModule):
     """Tag libraries of the page, one instance for each load, and the tags that are open."""
 
+    _outputs = 0
+
     def start(self) -> None:
         self._libraries: dict[str, spyceTagLibrary] = {}
         self._open: list[_OpenTag] = []
         self._around: spyceTag | None = self._api.enclosing_tag  # the tag of a collection whose source this is
-        self._outputs = 0
 
     def finish(self, theError: Any = None) -> None:
         """Finish the libraries, the last loaded first."""
@@ -158,12 +159,13 @@ class taglib(spyceModule):
 class _OpenTag:
     """A tag in use: what was called of it, and where output went before."""
 
+    _end_due = False
+    _is_collecting = False
+
     def __init__(self, tag: spyceTag, output: Any) -> None:
         self.tag = tag
         self._output = output
         self._depth = len(output.marks)
-        self._end_due = False
-        self._is_collecting = False
 
     def run(self, attributes: dict[str, Any]) -> None:
         """The whole use of a tag without a body."""
@@ -183,14 +185,16 @@ class _OpenTag:
         self._end_due = True
         if self.tag.conditional and not wanted:
             return False
-        self._collect()
+        if self.tag.buffer:
+            self._collect()
         return True
 
     def body(self) -> bool:
-        contents = self._collected()
+        contents = self._collected() if self._is_collecting else None
         if not (self.tag.body(contents) and self.tag.loops):
             return False
-        self._collect()
+        if self.tag.buffer:
+            self._collect()
         return True
 
     def end(self) -> None:
@@ -211,13 +215,10 @@ class _OpenTag:
             self._end_if_must()
 
     def _collect(self) -> None:
-        if self.tag.buffer:
-            self._output.push()
-            self._is_collecting = True
+        self._output.push()
+        self._is_collecting = True
 
-    def _collected(self) -> str | None:
-        if not self._is_collecting:
-            return None
+    def _collected(self) -> str:
         self._is_collecting = False
         self._output.drop_captures(self._depth + 1)  # such as the page's own stdout.push() left open
         return self._output.pop()  # type: ignore[no-any-return]

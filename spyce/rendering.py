@@ -16,7 +16,7 @@ from spyce.runtime.context import current_server, living_servers
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError
 from spyce.runtime.handler import REDIRECTED, Execution, Load
-from spyce.runtime.paths import look_at_file, real_folder, url_to_file
+from spyce.runtime.paths import is_absolute, look_at_file, real_folder, url_to_file
 from spyce.runtime.server import spyceServer
 from spyce.runtime.wrapper import spyceWrapper
 from spyce.web.request import WebRequest
@@ -39,7 +39,7 @@ def render_file(path: Path, arguments: dict[str, Any], root: Path | None, config
     if server is None:
         path = os.path.abspath(path)
         server, real_root = _server_of(os.path.dirname(path), None)
-    elif not os.path.isabs(path):
+    elif not is_absolute(path):
         path = url_to_file(path, server.config.root, os.path.join(server.config.root, 'page'))
     file, status = look_at_file(path)
     return Rendering(server, file, real_root).text(lambda: server.load_page(file, signature, status), arguments)

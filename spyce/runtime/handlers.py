@@ -260,8 +260,11 @@ def show_error(tag: spyceTag, pressed: Pressed) -> None:
 
 def log_unshown(request: Any, file: str) -> None:
     """Log what a handler said and no form of the page has shown, and a press that no page of the request knew."""
-    pressed: Pressed | None = request.state.get(_PRESSED)
-    if pressed is None and request.state.pop(_UNKNOWN, False):
+    state = request.state
+    if _PRESSED not in state and _UNKNOWN not in state:
+        return
+    pressed: Pressed | None = state.get(_PRESSED)
+    if pressed is None and state.pop(_UNKNOWN, False):
         with outside_of_pages():
             log.warning('%s: a button was pressed that no page has, so no handler has run: was the form open while '
                         'the handlers of its buttons were changed?', file)

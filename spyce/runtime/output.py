@@ -79,7 +79,7 @@ class Output:
         self.for_code = (self.parts, self.filters, self.exprs, text, str)  # what generated code binds
         self.redirected: Any = None  # a file object put in place of stdout by a module (setStdout)
         self.marks: list[int] = []  # where in `parts` the open captures begin, the outermost first
-        self._levels: list[tuple[int, FilterLike]] = []
+        self._levels: tuple[tuple[int, FilterLike], ...] = ()
         self._unbuffered = False
         self._complete = False
         self.response = response
@@ -172,14 +172,14 @@ class Output:
 
     def add_filter(self, level: int, filter: FilterLike) -> None:
         """Put a filter into the chain; low levels see output first."""
-        self._levels.append((level, filter))
+        self._levels += ((level, filter),)
         if len(self._levels) > 1:
-            self._levels.sort(key=lambda entry: entry[0])
+            self._levels = tuple(sorted(self._levels, key=lambda entry: entry[0]))
         self.link()
 
     def remove_filter(self, filter: FilterLike) -> None:
         """Take a filter out of the chain; one that is not there is fine."""
-        self._levels = [entry for entry in self._levels if entry[1] is not filter]
+        self._levels = tuple([entry for entry in self._levels if entry[1] is not filter])
         self.link()
 
     @contextlib.contextmanager
@@ -197,7 +197,7 @@ class Output:
     def clear_filters(self) -> None:
         """Remove all filters."""
         if self._levels:
-            self._levels.clear()
+            self._levels = ()
             self.link()
 
     @property

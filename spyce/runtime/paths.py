@@ -20,8 +20,9 @@ RUNNABLE = ('.spy', '.spi')
 Status = os.stat_result
 """What is known of a file. It tells one state of it from another, as long as it is no link."""
 
+# Remembered: pages are run again and again.
 split_path = lru_cache(maxsize=1000)(os.path.split)
-"""os.path.split(), remembered: pages are run again and again."""
+is_absolute = lru_cache(maxsize=1000)(os.path.isabs)
 
 
 class PathRefused(Exception):
