@@ -23,7 +23,6 @@ from spyce.page.tree import (
 from spyce.page.writer import Writer
 
 
-
 def _alone_and_followed(template: str) -> tuple[str, str]:
     """The templates for a value by itself, and for one that is followed by text."""
     return template, template.replace('emit(_spyceValue)', 'emit(_spyceValue, {text})') + '; _spyceParts.append({text})'
