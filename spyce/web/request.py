@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from spyce.web.upload import Upload
 
 METHODS_WITH_FORM = ('POST', 'PUT', 'PATCH')
+
+_PAIR = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+=[!#-+\--:<-\[\]-~]*"
+_PLAIN_COOKIES = re.compile(f'{_PAIR}(?:; {_PAIR})*')
+"""A Cookie header as RFC 6265 wants it (section 4.2.1), without quotes: there is but one way to read it."""
 
 
 class WebRequest:
@@ -148,6 +153,8 @@ class WebRequest:
         header = str(self.environ.get('HTTP_COOKIE', ''))
         if not header:
             return []
+        if _PLAIN_COOKIES.fullmatch(header):
+            return [(name, value) for name, _, value in (pair.partition('=') for pair in header.split('; '))]
         from spyce.web.body import cookie_pairs
         return cookie_pairs(header)
 

@@ -5,11 +5,12 @@ import io
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from requests_by_hand import environ_for
 
 from spyce.config import Config
+from spyce.web.body import cookie_pairs
 from spyce.web.errors import BadRequest, RequestError, RequestTooLarge
 from spyce.web.request import WebRequest
 
@@ -185,6 +186,25 @@ class TestEnvironment:
         assert [pair for pair in request.cookies() if pair[0] in ('a', 'b', 'c')][:3] == \
             [('b', '2'), ('a', '%41'), ('b', '3')]
         assert make_request().cookies() == []
+
+
+COOKIE_TEXT = st.text(st.sampled_from('aZ09!#$%&*+-._~:/?@[](){}<>|^,"\\ =;\t\n\r\x00\x7f\xe9'), max_size=6)
+COOKIE_HEADERS = st.one_of(
+    st.binary(max_size=40).map(lambda sent: sent.decode('latin-1')),
+    st.lists(st.tuples(COOKIE_TEXT, st.sampled_from(['=', '=', '=', ' = ', '']), COOKIE_TEXT).map(''.join),
+             max_size=4).flatmap(lambda pairs: st.sampled_from(['; ', '; ', ';', '; ; ', ', ']).map(
+                 lambda between: between.join(pairs))))
+
+
+@given(header=COOKIE_HEADERS)
+@example(header='sessionid=abc')
+@example(header='a=1; b=; a=x=y; c=%3B:/?')
+@example(header='a=1; b')
+@example(header='a=1\n')
+@example(header='a="1"; b=2')
+def test_cookies_are_read_as_werkzeug_reads_them(header):
+    read = WebRequest(environ_for(HTTP_COOKIE=header), Config(root='/nowhere')).cookies()
+    assert read == cookie_pairs(header)
 
 
 class TestUri:
