@@ -4,16 +4,18 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from spyce.runtime.paths import real_path
+from spyce.runtime.paths import is_below, real_path
 
 if TYPE_CHECKING:
     from spyce.config import Config
 
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f\\]')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f\\]|/[./]')
+"""Control characters, backslashes; '/.': '.', '..' and hidden files; '//' within: '//host' in disguise."""
+
+_HIDDEN = f'{os.sep}.'
 
 
 class Kind(Enum):
@@ -26,8 +28,7 @@ class Kind(Enum):
     NOTHING = 'say that there is nothing'
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """kind: what to do; file: real path of the file it is about, '' if there is none."""
 
     kind: Kind
@@ -62,17 +63,15 @@ def route(path_info: str, root: str, config: Config) -> Route:
 
 def _segments(path_info: str) -> list[str] | None:
     """The parts between slashes, '' at the end for a folder; None for a path that has no business here."""
-    try:
-        path = path_info.encode('latin-1').decode('utf-8')
-    except UnicodeError:
-        return None
+    path = path_info
+    if not path.isascii():
+        try:
+            path = path.encode('latin-1').decode('utf-8')
+        except UnicodeError:
+            return None
     if _UNSAFE.search(path) or not path.startswith('/'):
         return None
-    segments = path[1:].split('/')
-    # A dot first: '.', '..' and hidden files. An empty one within: '//host' in disguise.
-    if any(name.startswith('.') for name in segments) or not all(segments[:-1]):
-        return None
-    return segments
+    return path[1:].split('/')
 
 
 def _real_below(root: str, folder: str, names: list[str]) -> tuple[str, int] | None:
@@ -81,10 +80,7 @@ def _real_below(root: str, folder: str, names: list[str]) -> tuple[str, int] | N
     root, folder: real paths, without links; names: not hidden ones.
     """
     real, mode = real_path(folder, names)
-    if real == root:
-        return real, mode
-    below = root.rstrip(os.sep) + os.sep
-    if not real.startswith(below) or any(name.startswith('.') for name in real[len(below):].split(os.sep)):
+    if not is_below(real, root) or _HIDDEN in real[len(root.rstrip(os.sep)):]:
         return None
     return real, mode
 
@@ -99,14 +95,13 @@ def _index(root: str, folder: str, config: Config) -> Route:
 
 def _file(name: str, file: str, mode: int, config: Config) -> Route:
     """The route to an existing or missing file; `name` is how the url calls it, links not followed."""
-    handler = _handler(name, config)
-    real_handler = _handler(os.path.basename(file), config)
     if mode and not stat.S_ISREG(mode):
         return NOTHING
+    handler = _handler(name, config)
     if handler == 'spyce':
         return Route(Kind.PAGE if mode else Kind.MISSING_PAGE, file)
     # A link with a harmless name must not show the source of a page.
-    if mode and handler == 'dump' and real_handler == 'dump':
+    if mode and handler == 'dump' and _handler(os.path.basename(file), config) == 'dump':
         return Route(Kind.STATIC, file)
     return NOTHING
 

@@ -93,12 +93,12 @@ class Application:
             if request.environ.get('SCRIPT_NAME'):
                 return self._redirect_to_folder(request, start)
             path_info = '/'
-        found = route(path_info, request.root, self.config)
-        if found.kind in (Kind.PAGE, Kind.MISSING_PAGE):
-            return self._page(request, start, found.file)
-        if found.kind is Kind.STATIC:
-            return self._static(request, start, found.file)
-        if found.kind is Kind.ADD_SLASH:
+        kind, file = route(path_info, request.root, self.config)
+        if kind is Kind.PAGE or kind is Kind.MISSING_PAGE:
+            return self._page(request, start, file)
+        if kind is Kind.STATIC:
+            return self._static(request, start, file)
+        if kind is Kind.ADD_SLASH:
             self._check_method(request, FILE_METHODS)
             return self._redirect_to_folder(request, start)
         raise NotFound('there is nothing at this path')
@@ -107,8 +107,8 @@ class Application:
         # Pages of 2.1 saw GET and POST only; a page of today may want to answer them all. TRACE and CONNECT are
         # not for pages.
         self._check_method(request, PAGE_METHODS)
-        length = request.environ.get('CONTENT_LENGTH') or '0'
-        if length.isdecimal() and int(length[:20]) > self.config.max_body_bytes:
+        length = request.environ.get('CONTENT_LENGTH')
+        if length and length.isdecimal() and int(length[:20]) > self.config.max_body_bytes:
             raise RequestTooLarge('the body of the request is larger than max_body_bytes')
         response = WebResponse(start, request, self.config)
         self.server.handle_page(request, response, file)
