@@ -4,6 +4,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from wsgiref.util import is_hop_by_hop
 
@@ -123,19 +124,13 @@ class WebResponse(ReturnCodes):
         """
         self._check_unsent()
         name = str(type)
-        if not _TOKEN.fullmatch(name):
-            raise ValueError(f'{name!r} cannot be the name of a header: letters, digits and - only')
+        lower = _checked_name(name)
         value = _checked_value(name, data)
-        lower = name.lower()
         if lower == 'content-type':
             self.content_type = value
             return
         if lower == 'content-length':
             return
-        if lower == 'status':
-            raise ValueError('the status of a page is set with setReturnCode(), not with a header')
-        if is_hop_by_hop(lower):
-            raise ValueError(f'the header {name} belongs to the connection: only the web server may send it')
         if replace:
             self.headers = [header for header in self.headers if header[0].lower() != lower]
         self.headers.append((name, value))
@@ -198,10 +193,11 @@ class WebResponse(ReturnCodes):
             raise ResponseError('headers already sent: set headers, cookies and status before flush() or unbuffer()')
 
     def _start(self, more: list[tuple[str, str]]) -> None:
-        content_type = [('Content-Type', self._full_content_type())] if self._may_have_body() else []
+        headers = [*self.headers, *more]
+        if self._may_have_body():
+            headers.insert(0, ('Content-Type', _read_type(self.content_type, self._config.encoding)[0]))
         self.headers_sent = True
-        self._send = self._start_response(f'{self.returncode} {reason(self.returncode)}',
-                                          content_type + self.headers + more)
+        self._send = self._start_response(f'{self.returncode} {reason(self.returncode)}', headers)
 
     def _may_have_body(self) -> bool:
         return self.returncode not in (204, 304)
@@ -210,32 +206,48 @@ class WebResponse(ReturnCodes):
         return self._may_have_body() and self._request.method() != 'HEAD'
 
     def _take(self) -> bytes:
-        encoding, errors = self._encoding()
-        data = b''.join(part if isinstance(part, bytes) else part.encode(encoding, errors) for part in self._parts)
+        _, encoding, errors = _read_type(self.content_type, self._config.encoding)
+        data = b''.join([part if isinstance(part, bytes) else part.encode(encoding, errors) for part in self._parts])
         self._parts.clear()
         return data
 
-    def _encoding(self) -> tuple[str, str]:
-        """How text is encoded: as the content type says, else as the configuration says."""
-        encoding = self._config.encoding
-        if 'charset' in self.content_type.lower():
-            from werkzeug.http import parse_options_header
-            named = parse_options_header(self.content_type)[1].get('charset', '')
-            if _is_text_encoding(named):
-                encoding = named
-        return encoding, 'xmlcharrefreplace' if _MARKUP_TYPE.match(self.content_type) else 'replace'
 
-    def _full_content_type(self) -> str:
-        if 'charset' in self.content_type.lower() or not _TEXT_TYPE.match(self.content_type):
-            return self.content_type
-        return f'{self.content_type}; charset={self._config.encoding}'
+@lru_cache(maxsize=256)
+def _read_type(content_type: str, encoding: str) -> tuple[str, str, str]:
+    """A content type with a charset if it is one of text; how such text is encoded, and what replaces the rest of it.
+
+    encoding: the one of the configuration, for types that name none.
+    """
+    errors = 'xmlcharrefreplace' if _MARKUP_TYPE.match(content_type) else 'replace'
+    if 'charset' in content_type.lower():
+        from werkzeug.http import parse_options_header
+        named = parse_options_header(content_type)[1].get('charset', '')
+        return content_type, named if _is_text_encoding(named) else encoding, errors
+    if _TEXT_TYPE.match(content_type):
+        content_type = f'{content_type}; charset={encoding}'
+    return content_type, encoding, errors
+
+
+@lru_cache(maxsize=256)
+def _checked_name(name: str) -> str:
+    """The name of a header that a page may set, in lower case."""
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f'{name!r} cannot be the name of a header: letters, digits and - only')
+    lower = name.lower()
+    if lower == 'status':
+        raise ValueError('the status of a page is set with setReturnCode(), not with a header')
+    if is_hop_by_hop(lower):
+        raise ValueError(f'the header {name} belongs to the connection: only the web server may send it')
+    return lower
 
 
 def _checked_value(name: str, data: object) -> str:
     value = str(data)
     if _CONTROLS.search(value):
         raise ValueError(f'the value of the header {name} holds a line break or another control character')
-    if name.lower() in _URL_HEADERS and not value.isascii():
+    if value.isascii():
+        return value
+    if name.lower() in _URL_HEADERS:
         from werkzeug.urls import iri_to_uri
         return iri_to_uri(value)
     try:
