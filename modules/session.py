@@ -7,10 +7,11 @@ All instances within one request are views of one session.
 """
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from functools import lru_cache, partial
 from typing import Any
+from weakref import ref
 
 from spyce.legacy.spyceModule import spyceModule
 from spyce.login.request import owner_finder
@@ -26,6 +27,7 @@ from spyce.sessions import (
     SessionStore,
     open_store,
 )
+from spyce.sessions.manager import Cookies
 from spyce.web.caching import mark_personal
 
 __all__ = ['CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'SessionNotFoundError', 'SessionStore', 'clean_store',
@@ -36,7 +38,7 @@ VIEWED = 'session viewed'
 """In request.state: a page has imported the session as the config has it, and nobody has used it yet."""
 
 
-@functools.lru_cache(maxsize=10_000)
+@lru_cache(maxsize=10_000)
 def _label(page: str, root: str) -> str:
     """What the log calls a request for this page."""
     return f'the page {page.removeprefix(os.path.join(real_folder(root), ""))}'
@@ -65,15 +67,9 @@ class session(spyceModule, MutableMapping[str, Any]):
     def _share(self) -> RequestSession:
         """The one session of this HTTP request, whichever page or module asks."""
         request = self._api.getRequest()
-        state = request.state.get(STATE)
+        state: RequestSession | None = request.state.get(STATE)
         if state is None:
-            manager: SessionManager = self._api.getServer().sessions
-            stack = self._api.getStack()
-            state = manager.request_session(
-                request.cookies, secure=request.is_secure(), arrived=request.state.get('arrived'),
-                label=_label(stack[0], self._api.getServer().config.root) if stack else '',
-                login=owner_finder(self._api))
-            request.state[STATE] = state
+            state = request.state[STATE] = self._begin(request)
             if request.state.pop(VIEWED, False):
                 state.view()
             response = self._api.getResponse()
@@ -83,9 +79,16 @@ class session(spyceModule, MutableMapping[str, Any]):
             elif response.headers_sent:
                 state.finish()  # too late for a cookie: it can be read only
             else:
-                response.before_send(lambda: _send_headers(state, response))
+                response.before_send(partial(_send_headers, state, response))
         self._state = state
-        return state  # type: ignore[no-any-return]
+        return state
+
+    def _begin(self, request: Any) -> RequestSession:
+        server, stack = self._api.getServer(), self._api.getStack()
+        manager: SessionManager = server.sessions
+        return manager.request_session(
+            _cookies_of(request), secure=request.is_secure(), arrived=request.state.get('arrived'),
+            label=_label(stack[0], server.config.root) if stack else '', login=owner_finder(self._api))
 
     @property
     def _session(self) -> RequestSession:
@@ -225,10 +228,24 @@ def clean_store(store: SessionStore | None = None) -> int:
     return getServer().sessions.clean()
 
 
+def _cookies_of(request: Any) -> Callable[[], Cookies]:
+    """A function that gives the cookies of a request, and does not keep it alive: it keeps the session."""
+    request_ref = ref(request)
+
+    def cookies() -> Cookies:
+        there = request_ref()
+        return [] if there is None else there.cookies()
+
+    return cookies
+
+
 def _send_headers(state: RequestSession, response: Any) -> None:
     headers = state.finish()
-    cookies = [(name, value) for name, value in headers if name == 'Set-Cookie']
-    for name, value in cookies:
-        response.addHeader(name, value)
-    if headers:
-        mark_personal(response, carries_secret=bool(cookies) or state.gave_token)
+    if not headers:
+        return
+    has_cookie = False
+    for name, value in headers:
+        if name == 'Set-Cookie':
+            response.addHeader(name, value)
+            has_cookie = True
+    mark_personal(response, carries_secret=has_cookie or state.gave_token)
