@@ -24,5 +24,5 @@ def mark_personal(response: Any, carries_secret: bool) -> None:
         for name in _OF_SHARED_CACHES:
             if any(name.lower() == there for there, _ in present):
                 response.addHeader(name, 'no-store', replace=1)
-    if not any(name == 'vary' and 'cookie' in value for name, value in present):
+    if 'cookie' not in ' '.join([value for name, value in present if name == 'vary']):
         response.addHeader('Vary', 'Cookie')

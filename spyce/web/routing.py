@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from spyce.runtime.paths import is_below, real_path
 
@@ -28,14 +28,10 @@ class Kind(Enum):
     NOTHING = 'say that there is nothing'
 
 
-class Route(NamedTuple):
-    """kind: what to do; file: real path of the file it is about, '' if there is none."""
+Route = tuple[Kind, str]
+"""What to do, and the real path of the file it is about, '' if there is none."""
 
-    kind: Kind
-    file: str = ''
-
-
-NOTHING = Route(Kind.NOTHING)
+NOTHING: Route = (Kind.NOTHING, '')
 
 
 def route(path_info: str, root: str, config: Config) -> Route:
@@ -47,7 +43,7 @@ def route(path_info: str, root: str, config: Config) -> Route:
     if segments is None:
         return NOTHING
     is_folder = segments[-1] == ''
-    names = [name for name in segments if name]
+    names = segments[:-1] if is_folder else segments
     found = _real_below(root, root, names)
     if found is None:
         return NOTHING
@@ -55,7 +51,7 @@ def route(path_info: str, root: str, config: Config) -> Route:
     if stat.S_ISDIR(mode):
         if config.www_handlers.get('/') != 'directory':
             return NOTHING
-        return _index(root, file, config) if is_folder else Route(Kind.ADD_SLASH, file)
+        return _index(root, file, config) if is_folder else (Kind.ADD_SLASH, file)
     if is_folder:
         return NOTHING
     return _file(names[-1], file, mode, config)
@@ -99,10 +95,10 @@ def _file(name: str, file: str, mode: int, config: Config) -> Route:
         return NOTHING
     handler = _handler(name, config)
     if handler == 'spyce':
-        return Route(Kind.PAGE if mode else Kind.MISSING_PAGE, file)
+        return Kind.PAGE if mode else Kind.MISSING_PAGE, file
     # A link with a harmless name must not show the source of a page.
     if mode and handler == 'dump' and _handler(os.path.basename(file), config) == 'dump':
-        return Route(Kind.STATIC, file)
+        return Kind.STATIC, file
     return NOTHING
 
 
