@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from spyce.sessions import forkgate
 from spyce.sessions.errors import StoreError
 from spyce.sessions.private import check_private_file, open_private_file
+from spyce.sessions.stamp import Stamp
 
 Result = TypeVar('Result')
 
@@ -60,6 +61,7 @@ class Database:
         self._log = path + '-wal'
         self._identity: tuple[int, int] | None = None
         self._log_identity: tuple[int, int] | None = None
+        self._checked: Stamp | None = None  # of the folder, when all files were found to be those at their paths
         self._idle: deque[sqlite3.Connection] = deque()
         self._all: set[sqlite3.Connection] = set()
         self._writing = threading.Lock()  # threads of one process queue here, not in SQLite's sleeps
@@ -76,16 +78,25 @@ class Database:
             self.close()
             raise
 
-    def is_current(self, with_log: bool = True) -> bool:
-        """Whether the files that are open are still those at their paths. Raises StoreError if that cannot be said."""
+    def is_current(self, stamp: Stamp | None) -> bool:
+        """Whether the files that are open are still those at their paths. Raises StoreError if that cannot be said.
+
+        stamp: that of their folder, now
+        """
+        if stamp is not None and stamp == self._checked:
+            return True
         if _identity(self.path) != self._identity:
             return False
-        if not with_log or not self._idle:
+        if not self._idle:
             return True  # without a connection SQLite may have removed its log itself
         log = _identity(self._log)
         if self._log_identity is None:
             self._log_identity = log
-        return log == self._log_identity
+        if log != self._log_identity:
+            return False
+        if log is not None:
+            self._checked = stamp
+        return True
 
     def query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         """The rows that a statement gives."""
@@ -103,7 +114,7 @@ class Database:
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
-        self._log_identity = None
+        self._log_identity = self._checked = None
         _close_connections(self._idle, self._all)
 
     def _retry(self, work: Callable[..., Any], *args: object) -> Any:
@@ -172,7 +183,7 @@ class Database:
         _abandoned.extend(self._all)
         self._all.clear()
         self._idle.clear()
-        self._log_identity = None
+        self._log_identity = self._checked = None
         self._writing = threading.Lock()
 
 

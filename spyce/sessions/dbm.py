@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, cast
 
 from spyce.sessions.blobs import blob, items_of
@@ -17,8 +18,9 @@ from spyce.sessions.database import Database
 from spyce.sessions.errors import StoreError
 from spyce.sessions.ids import fingerprint
 from spyce.sessions.locking import HeldLock, Key, SessionLocks
-from spyce.sessions.native import DirectStore, Entry, Pointer
+from spyce.sessions.native import DirectStore, Entry, Pointer, Releasable, lock_lost
 from spyce.sessions.private import make_private_folder
+from spyce.sessions.stamp import Stamp, stamp_of
 from spyce.sessions.users import index_text
 from spyce.sessions.values import Codec, Items
 
@@ -29,6 +31,8 @@ PAGE = 200
 """Sessions read at once where all are wanted."""
 RECENT = 10_000
 """Ids of which a process remembers where they lead."""
+FETCH = ('SELECT e.value, e.created, e.idle, e.expires, e.user, e.key, i.retired, i.until '
+         'FROM ids i JOIN entries e ON e.key = i.key WHERE i.id = ?')
 
 
 class DbmStore(DirectStore):
@@ -67,13 +71,16 @@ class DbmStore(DirectStore):
         if opened is not None:
             opened[0].close()
 
-    def _open(self, to_write: bool = True) -> tuple[Database, SessionLocks]:
-        """The database and the locks; opened again if their files are not there any more."""
+    def _open(self, stamp: Stamp | None = None) -> tuple[Database, SessionLocks]:
+        """The database and the locks; opened again if their files are not there any more.
+
+        stamp: that of the folder, now, if the caller has it
+        """
         opened = self._opened
-        if opened is None or not opened[0].is_current(to_write):
+        if opened is None or not opened[0].is_current(stamp or stamp_of(self.folder)):
             with self._opening:
                 opened = self._opened
-                if opened is not None and not opened[0].is_current():
+                if opened is not None and not opened[0].is_current(stamp_of(self.folder)):
                     log.error('%s: the files of the session store were removed or replaced; it is opened again, '
                               'without the sessions that were in them', self.folder)
                     opened[0].close()
@@ -107,9 +114,13 @@ class DbmStore(DirectStore):
         return _entry(rows[0], lambda: f'number {key}') if rows else None
 
     def fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
-        rows = self._open(to_write=False)[0].query(
-            'SELECT e.value, e.created, e.idle, e.expires, e.user, e.key, i.retired, i.until '
-            'FROM ids i JOIN entries e ON e.key = i.key WHERE i.id = ?', (sessionid,))
+        return self._fetch(self._open()[0], sessionid)
+
+    def fetch_under(self, lock: Releasable, sessionid: str) -> tuple[Pointer, Entry] | None:
+        return self._fetch(self._open(cast(HeldLock, lock).stamp)[0], sessionid)
+
+    def _fetch(self, database: Database, sessionid: str) -> tuple[Pointer, Entry] | None:
+        rows = database.query(FETCH, (sessionid,))
         entry = self._readable(rows[0][:5], sessionid) if rows else None
         if entry is None:
             self._recent.pop(sessionid, None)
@@ -140,23 +151,20 @@ class DbmStore(DirectStore):
         return key
 
     def update(self, key: Key, items: Items | None, *, now: float, slide: tuple[float, float] | None = None,
-               renewal: tuple[str, float] | None = None, user: str | None = None) -> bool:
-        # An indexed column is named only when it changes: an index that is not touched is not written.
-        columns: list[str] = []
+               renewal: tuple[str, float] | None = None, user: str | None = None, stamp: Stamp | None = None) -> bool:
+        """See NativeStore. stamp: that of the folder, now, if the caller has it."""
         values: list[object] = []
         if items is not None:
-            columns.append('value = ?')
             values.append(blob(items))
         if slide is not None:
-            columns += ['idle = ?', 'expires = ?']
             values += slide
         if user is not None:
-            columns.append('user = ?')
             values.append(user or None)
-        sql = f'UPDATE entries SET {", ".join(columns) or "key = key"} WHERE key = ? AND expires > ?'
+        sql = _update(items is not None, slide is not None, user is not None)
         row = (*values, key, now)
+        database = self._open(stamp)[0]
         if renewal is None:
-            return self._database.execute(sql, row) == 1
+            return database.execute(sql, row) == 1
         new_id, until = renewal
 
         def change(connection: sqlite3.Connection) -> bool:
@@ -168,7 +176,18 @@ class DbmStore(DirectStore):
             connection.execute('INSERT INTO ids (id, key) VALUES (?, ?)', (new_id, key))
             return True
 
-        return self._database.write(change)
+        return database.write(change)
+
+    def update_and_release(self, lock: Releasable, key: Key, items: Items | None, *, now: float,
+                           slide: tuple[float, float] | None = None, renewal: tuple[str, float] | None = None,
+                           user: str | None = None) -> bool:
+        try:
+            stamp = stamp_of(self.folder)
+            if items is not None and not cast(HeldLock, lock).is_exclusive(stamp):
+                raise lock_lost()
+            return self.update(key, items, now=now, slide=slide, renewal=renewal, user=user, stamp=stamp)
+        finally:
+            lock.release()
 
     def remove(self, key: Key) -> bool:
         def delete(connection: sqlite3.Connection) -> bool:
@@ -231,7 +250,7 @@ class DbmStore(DirectStore):
 
     def lock(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> HeldLock:
         try:
-            return (self._opened or self._open())[1].acquire(key, timeout, max_waiters, label)
+            return (self._opened or self._open())[1].acquire(key, timeout, max_waiters, label, self.folder)
         except OSError as error:
             raise StoreError(f'{self.folder}: sessions cannot be locked: {error.strerror}') from error
 
@@ -246,6 +265,13 @@ def _after_fork() -> None:
 
 if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+@lru_cache
+def _update(value: bool, slide: bool, user: bool) -> str:
+    """The statement that changes these columns of an entry; a column that is not named is not written in its index."""
+    columns = value * ['value = ?'] + slide * ['idle = ?', 'expires = ?'] + user * ['user = ?']
+    return f'UPDATE entries SET {", ".join(columns) or "key = key"} WHERE key = ? AND expires > ?'
 
 
 def _entry(row: tuple[object, ...], label: Callable[[], str]) -> Entry | None:

@@ -29,26 +29,27 @@ NOBODY: Login = ('', '')
 class SessionItems(MutableMapping[str, Any]):
     """The mapping that a request's session is. Used by one thread; nothing is read or locked before the first use."""
 
+    _mode: str | None = None  # None: no view yet
+    _values: SessionValues | None = None  # None: not used yet
+    _is_new = False
+    _was_found = False  # looked for, at least
+    _was_put = False
+    _forget_cookie = False
+    _read_only = ''  # why nothing may be put any more
+    _finished = False
+
     def __init__(self, manager: SessionManager, cookies: Callable[[], Sequence[tuple[str, str]]], *, secure: bool,
                  arrived: float, label: str = '', login: Callable[[], Login] = lambda: NOBODY) -> None:
         """See SessionManager.request_session()."""
         self._manager = manager
-        self._options = manager.options
+        self._options = options = manager.options
         self._get_cookies = cookies
         self._login = login
-        name = self._options.session_cookie_name
+        name = options.session_cookie_name
         # No method of this object: who drops it, drops its lock.
         self._link = StoreLink(manager, lambda: [value for sent, value in cookies() if sent == name], arrived, label)
         self._secure = secure
-        self._path = self._options.session_path
-        self._mode: str | None = None  # None: no view yet
-        self._values: SessionValues | None = None  # None: not used yet
-        self._is_new = False
-        self._was_found = False  # looked for, at least
-        self._was_put = False
-        self._forget_cookie = False
-        self._read_only = ''  # why nothing may be put any more
-        self._finished = False
+        self._path = options.session_path
 
     # What pages say at import
 
@@ -120,7 +121,8 @@ class SessionItems(MutableMapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name in ENGINE_ITEMS:
             raise KeyError(name)
-        return self._load()[name]
+        values = self._values
+        return (self._load() if values is None else values)[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter([name for name in self._load() if name not in ENGINE_ITEMS])
@@ -138,8 +140,7 @@ class SessionItems(MutableMapping[str, Any]):
     def _load(self) -> SessionValues:
         if self._values is None:
             self._find(locked=self.mode == 'request' and not self._read_only)
-            self._begin(self._link.entry.items if self._link.entry else {})
-        assert self._values is not None
+            return self._begin()
         return self._values
 
     def _find(self, locked: bool) -> None:
@@ -160,12 +161,15 @@ class SessionItems(MutableMapping[str, Any]):
             log.exception('session %s: whom it belongs to cannot be read; it is given to nobody', self._link.label)
             return False
 
-    def _begin(self, items: Items) -> None:
+    def _begin(self) -> SessionValues:
+        """The items as they are in the store now: nothing was put yet."""
         link = self._link  # the label must not hold this object: who drops it, drops its lock
         self._is_new = link.entry is None
         self._was_put = False
-        self._values = SessionValues(items, self._manager.values, keeps_live=self._manager.native.keeps_live,
+        self._values = SessionValues(link.entry.items if link.entry else {}, self._manager.values,
+                                     keeps_live=self._manager.native.keeps_live,
                                      max_bytes=self._options.session_max_bytes, label=lambda: link.label)
+        return self._values
 
     # Changing
 

@@ -3,10 +3,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from spyce.sessions.errors import SessionLocked, StoreError
+from spyce.sessions.errors import SessionLocked
 from spyce.sessions.ids import is_well_formed, new_id
 from spyce.sessions.locking import Key
 from spyce.sessions.native import Entry, Pointer, Releasable
@@ -33,37 +32,43 @@ Change = Callable[[Items], dict[str, Packed]]
 class StoreLink:
     """The session of one request as far as the store is concerned. No entry: the visitor has no session (yet)."""
 
+    entry: Entry | None = None
+    id = ''
+    next_id = ''  # replaces `id` when the session is stored
+    found_id = ''  # what the client sent
+    is_retired = False  # found by an id that regenerate() has replaced since this request arrived
+    is_replaced = False  # the id sent was replaced before this request arrived: nothing may come of it
+    slid = False
+    stored = False  # anything, by this request
+    _key: Key = 0
+    _lock: Releasable | None = None
+    _has_waited = False
+    _candidates: Sequence[str] | None = None
+
     def __init__(self, manager: SessionManager, sent: Callable[[], Sequence[str]], arrived: float, page: str) -> None:
         """sent: gives the ids that the client sent; arrived: when the request came; page: that it runs, for the log."""
         self._manager = manager
         self._get_sent = sent
         self._arrived = arrived
-        self._has_waited = False
-        self._lock: Releasable | None = None
         self._page = page
         self.expire = manager.options.session_expire
-        self.slid = False
-        self.stored = False  # anything, by this request
-        self.is_replaced = False  # the id sent was replaced before this request arrived: nothing may come of it
-        self.forget()
 
     def forget(self) -> None:
         """There is no session; the next one is another."""
-        self.entry: Entry | None = None
-        self.id = ''
-        self.next_id = ''  # replaces `id` when the session is stored
-        self.found_id = ''  # what the client sent
-        self.is_retired = False  # found by an id that regenerate() has replaced since this request arrived
-        self._key: Key = 0
-
-    @cached_property
-    def _sent(self) -> Sequence[str]:
-        return self._get_sent()
+        self.entry, self._key = None, 0
+        self.id = self.next_id = self.found_id = ''
+        self.is_retired = False
 
     @property
-    def candidates(self) -> list[str]:
+    def candidates(self) -> Sequence[str]:
         """The ids sent that could be ours: few, each once."""
-        return [sessionid for sessionid in dict.fromkeys(self._sent) if is_well_formed(sessionid)][:MOST_COOKIES]
+        if self._candidates is None:
+            sent = self._get_sent()
+            found = [sessionid for sessionid in dict.fromkeys(sent) if is_well_formed(sessionid)]
+            if sent and not found:
+                log.info('what was sent as the id of a session cannot be one, and was refused')
+            self._candidates = found[:MOST_COOKIES]
+        return self._candidates
 
     @property
     def key(self) -> Key:
@@ -90,12 +95,12 @@ class StoreLink:
             return
         for sessionid in self.candidates:
             self._manager.log_event(sessionid, 'refused, since no session of this id lives that the request may use')
-        if self._sent and not self.candidates:
-            log.info('what was sent as the id of a session cannot be one, and was refused')
 
     def _fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
         found = self._manager.native.fetch(sessionid)
-        return found if found is not None and self._may_follow(found[0]) and self._is_alive(found[1]) else None
+        if found is None or not self._may_follow(found[0]) or not self._is_alive(found[1], self._manager.clock()):
+            return None
+        return found
 
     def _fetch_locked(self, sessionid: str) -> tuple[Pointer, Entry] | None:
         options = self._manager.options
@@ -108,7 +113,7 @@ class StoreLink:
         if found is None:
             return None
         pointer, entry, self._lock = found
-        if self._may_follow(pointer) and self._is_alive(entry):
+        if self._may_follow(pointer) and self._is_alive(entry, self._manager.clock()):
             return pointer, entry
         self.unlock()
         return None
@@ -119,7 +124,8 @@ class StoreLink:
         has_waited: the request has waited for the session under this id, so the id was current then, whatever the
         clocks of two machines say.
         """
-        self._has_waited = self._has_waited or has_waited
+        if has_waited:
+            self._has_waited = True
         if pointer.retired is None or pointer.until is None:
             return True
         now = self._manager.clock()
@@ -129,8 +135,7 @@ class StoreLink:
             self._arrived > pointer.retired or now < pointer.retired)  # or the clock was set back
         return not self.is_replaced
 
-    def _is_alive(self, entry: Entry) -> bool:
-        now = self._manager.clock()
+    def _is_alive(self, entry: Entry, now: float) -> bool:
         return now < entry.expires and now - entry.created < self._manager.options.session_lifetime
 
     # Locking
@@ -149,7 +154,7 @@ class StoreLink:
         try:
             stored = self._manager.native.read(self._key)
         finally:
-            if stored is None or stored.items != self.entry.items or not self._is_alive(stored):
+            if stored is None or stored.items != self.entry.items or not self._is_alive(stored, self._manager.clock()):
                 self.unlock()
         return self.is_locked
 
@@ -158,12 +163,6 @@ class StoreLink:
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
-
-    def _check_lock(self) -> None:
-        is_exclusive = getattr(self._lock, 'is_exclusive', None)  # a store's own lock may not know
-        if is_exclusive is not None and not is_exclusive():
-            raise StoreError('the lock file of the session store was removed or replaced while a request held its '
-                             'session; what it put is not kept, since another request may have changed the session')
 
     def _acquire(self, key: Key, sessionid: str) -> None:
         options = self._manager.options
@@ -211,7 +210,6 @@ class StoreLink:
         False if the session has ended. Raises SessionTooLarge, SessionLocked.
         """
         if self.is_locked:
-            self._check_lock()
             done = self._change_entry(self.entry, change)
         elif self._change_if_same(change):
             done = True
@@ -227,13 +225,13 @@ class StoreLink:
 
     def _change_if_same(self, change: Change) -> bool:
         """change() without the lock, which takes one step, where the store can tell that nobody was in between."""
-        native, entry = self._manager.native, self.entry
-        if not native.compares or self.next_id or entry is None or not self._is_alive(entry):
+        native, entry, now = self._manager.native, self.entry, self._manager.clock()
+        if not native.compares or self.next_id or entry is None or not self._is_alive(entry, now):
             return False
         items = change(entry.items)
         check_size(items, self._manager.options.session_max_bytes)
-        slide, user = self._slide(entry), self._user(items)
-        version = native.update_if_same(entry, self._key, items, now=self._manager.clock(), slide=slide,
+        slide, user = self._slide(entry, now), self._user(items)
+        version = native.update_if_same(entry, self._key, items, now=now, slide=slide,
                                         user=None if user == entry.user else user)
         if not version:
             return False
@@ -269,8 +267,11 @@ class StoreLink:
 
     def touch(self) -> None:
         """The session was used: move its expiry, if that is due."""
-        if self.entry is not None and self._slide(self.entry) is not None:
-            self._update(self.entry, None)
+        if self.entry is not None:
+            now = self._manager.clock()
+            slide = self._slide(self.entry, now)
+            if slide is not None:
+                self._update(self.entry, None, now, slide)
 
     def remove(self) -> None:
         """Remove the session, with all ids that lead to it."""
@@ -281,23 +282,26 @@ class StoreLink:
             self.unlock()
 
     def _change_entry(self, entry: Entry | None, change: Change) -> bool:
-        if entry is None or not self._is_alive(entry):
+        now = self._manager.clock()
+        if entry is None or not self._is_alive(entry, now):
             return False
         items = change(entry.items)
         check_size(items, self._manager.options.session_max_bytes)
-        return self._update(entry, items)
+        return self._update(entry, items, now, self._slide(entry, now))
 
-    def _update(self, entry: Entry, items: dict[str, Packed] | None) -> bool:
-        now = self._manager.clock()
-        slide = self._slide(entry)
+    def _update(self, entry: Entry, items: dict[str, Packed] | None, now: float,
+                slide: tuple[float, float] | None) -> bool:
         until = now + self._manager.options.session_lock_timeout + GRACE
         renewal = (self.next_id, until) if self.next_id else None
         user = entry.user if items is None else self._user(items)
-        native, lock = self._manager.native, self._lock
-        self._lock = None
-        update = native.update if lock is None else partial(native.update_and_release, lock)
-        if not update(self._key, items, now=now, slide=slide, renewal=renewal,
-                      user=None if user == entry.user else user):
+        new_user = None if user == entry.user else user
+        native, lock, self._lock = self._manager.native, self._lock, None
+        if lock is None:
+            done = native.update(self._key, items, now=now, slide=slide, renewal=renewal, user=new_user)
+        else:
+            done = native.update_and_release(lock, self._key, items, now=now, slide=slide, renewal=renewal,
+                                             user=new_user)
+        if not done:
             return False
         idle, expires = slide or (entry.idle, entry.expires)
         self.entry = Entry(entry.items if items is None else items, entry.created, idle, expires, user)
@@ -313,7 +317,7 @@ class StoreLink:
         index = self._manager.options.session_index
         return '' if index is None else index_of(items, index, self._manager.values)
 
-    def _slide(self, entry: Entry) -> tuple[float, float] | None:
+    def _slide(self, entry: Entry, now: float) -> tuple[float, float] | None:
         """The new idle time and expiry, if they differ enough from the stored ones to be worth a write."""
-        expires = min(self._manager.clock() + self.expire, entry.created + self._manager.options.session_lifetime)
+        expires = min(now + self.expire, entry.created + self._manager.options.session_lifetime)
         return (self.expire, expires) if abs(expires - entry.expires) * SLIDE_PART >= self.expire else None

@@ -16,6 +16,7 @@ from collections import deque
 
 from spyce.sessions.errors import SessionLocked
 from spyce.sessions.rangelock import RangeLockFile
+from spyce.sessions.stamp import Stamp
 
 Key = int | str
 
@@ -26,11 +27,15 @@ OTHER_PROCESS = 'another process'
 
 
 class HeldLock:
-    """A lock that is held; release() it once. Releasing again does nothing, nor does releasing it after a fork."""
+    """A lock that is held; release() it once. Releasing again does nothing, nor does releasing it after a fork.
 
-    __slots__ = ('_locks', '_key', '_generation', '_opening')
+    stamp: of the lock file's folder, when the lock had just been taken
+    """
 
-    def __init__(self, locks: SessionLocks, key: Key, generation: int, opening: int) -> None:
+    __slots__ = ('stamp', '_locks', '_key', '_generation', '_opening')
+
+    def __init__(self, locks: SessionLocks, key: Key, generation: int, opening: int, stamp: Stamp | None) -> None:
+        self.stamp = stamp
         self._locks: SessionLocks | None = locks
         self._key = key
         self._generation = generation
@@ -42,9 +47,12 @@ class HeldLock:
         if locks is not None:
             locks.release(self._key, self._generation)
 
-    def is_exclusive(self) -> bool:
-        """Whether nobody else can have got the lock meanwhile, as when the lock file was removed."""
-        return self._locks is not None and self._locks.excludes(self._generation, self._opening)
+    def is_exclusive(self, stamp: Stamp | None = None) -> bool:
+        """Whether nobody else can have got the lock meanwhile, as when the lock file was removed.
+
+        stamp: of the lock file's folder, now, if the caller has it
+        """
+        return self._locks is not None and self._locks.excludes(self._generation, self._opening, stamp)
 
 
 class _Queue:
@@ -56,6 +64,15 @@ class _Queue:
         self.waiting: deque[threading.Lock] = deque()
         self.front_waits = False
         self.holder = ''
+
+    def join(self, max_waiters: int) -> threading.Lock:
+        """Go to the end: what to acquire to have one's turn. Raises SessionLocked if `max_waiters` wait already."""
+        if len(self.waiting) + self.front_waits >= max_waiters:
+            raise _too_many(max_waiters, self.holder)
+        turn = threading.Lock()
+        turn.acquire()
+        self.waiting.append(turn)
+        return turn
 
 
 class SessionLocks:
@@ -82,25 +99,37 @@ class SessionLocks:
                 locks._shared.ensure_current()
             return locks
 
-    def acquire(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> HeldLock:
+    def acquire(self, key: Key, timeout: float, max_waiters: int, label: str = '', folder: str = '') -> HeldLock:
         """Lock the session; waits up to `timeout` seconds. label: what those who wait in vain are told of the holder.
 
-        Raises SessionLocked after that, and at once if `max_waiters` wait for this session in this process already.
+        folder: see RangeLockFile.try_lock(). Raises SessionLocked after that time, and at once if `max_waiters` wait
+        for this session in this process already.
         """
         deadline = time.monotonic() + timeout
-        self._reach_front(key, timeout, max_waiters)
-        if self._shared is not None:
+        with self._mutex:
+            queue = self._queues.get(key)
+            if queue is None:
+                queue = self._queues[key] = _Queue()
+                turn = None
+            else:
+                turn = queue.join(max_waiters)
+        if turn is not None:
+            self._wait(key, queue, turn, timeout)
+        opening, stamp = 0, None
+        shared = self._shared
+        if shared is not None:
             try:
-                self._exclude_others(self._shared, key, timeout, deadline, max_waiters)
+                opening, stamp = shared.try_lock(_offset(key), folder) or self._exclude_others(
+                    shared, key, queue, timeout, deadline, max_waiters, folder)
             except BaseException:
                 self._next(key)
                 raise
-        self._queues[key].holder = label
-        return HeldLock(self, key, self._generation, 0 if self._shared is None else self._shared.opening)
+        queue.holder = label
+        return HeldLock(self, key, self._generation, opening, stamp)
 
-    def excludes(self, generation: int, opening: int) -> bool:
+    def excludes(self, generation: int, opening: int, stamp: Stamp | None) -> bool:
         """What HeldLock.is_exclusive() does."""
-        return generation == self._generation and (self._shared is None or self._shared.is_current(opening))
+        return generation == self._generation and (self._shared is None or self._shared.is_current(opening, stamp))
 
     def release(self, key: Key, generation: int) -> None:
         """What HeldLock.release() does; `generation` tells a lock that was taken before a fork."""
@@ -116,17 +145,8 @@ class SessionLocks:
         """How many sessions are locked in this process."""
         return len(self._queues)
 
-    def _reach_front(self, key: Key, timeout: float, max_waiters: int) -> None:
-        with self._mutex:
-            queue = self._queues.get(key)
-            if queue is None:
-                self._queues[key] = _Queue()
-                return
-            if len(queue.waiting) + queue.front_waits >= max_waiters:
-                raise _too_many(max_waiters, queue.holder)
-            turn = threading.Lock()
-            turn.acquire()
-            queue.waiting.append(turn)
+    def _wait(self, key: Key, queue: _Queue, turn: threading.Lock, timeout: float) -> None:
+        """Wait for the turn. Raises SessionLocked."""
         try:
             if turn.acquire(timeout=timeout):
                 return
@@ -156,12 +176,9 @@ class SessionLocks:
             else:
                 del self._queues[key]
 
-    def _exclude_others(self, shared: RangeLockFile, key: Key, timeout: float, deadline: float,
-                        max_waiters: int) -> None:
-        offset = _offset(key)
-        if shared.try_lock(offset):
-            return
-        queue = self._queues[key]
+    def _exclude_others(self, shared: RangeLockFile, key: Key, queue: _Queue, timeout: float, deadline: float,
+                        max_waiters: int, folder: str) -> tuple[int, Stamp | None]:
+        """Look again and again whether the other process has let go. Raises SessionLocked."""
         if max_waiters < 1:
             raise _too_many(max_waiters, OTHER_PROCESS)
         queue.front_waits = True
@@ -172,8 +189,9 @@ class SessionLocks:
                 if left <= 0:
                     raise _too_long(timeout, OTHER_PROCESS)
                 time.sleep(min(left, pause * random.uniform(0.5, 1)))
-                if shared.try_lock(offset):
-                    return
+                locked = shared.try_lock(_offset(key), folder)
+                if locked is not None:
+                    return locked
                 pause = min(pause * 2, LONGEST_PAUSE)
         finally:
             queue.front_waits = False

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, NamedTuple, Protocol
 
-from spyce.sessions.errors import SessionNotFoundError
+from spyce.sessions.errors import SessionNotFoundError, StoreError
 from spyce.sessions.locking import Key
 from spyce.sessions.store import SessionStore
 from spyce.sessions.values import Codec, Items, Packed, PickleCodec, pack, size_of, unpack
@@ -21,7 +21,7 @@ BOOKKEEPING_PREFIX = '_spyce_'
 SECRET = '_spyce_secret'
 FLASHES = '_spyce_flashes'
 OWNER = '_spyce_owner'
-ENGINE_ITEMS = (SECRET, FLASHES, OWNER)
+ENGINE_ITEMS = frozenset((SECRET, FLASHES, OWNER))
 """Bookkeeping that is kept like an item, and that pages do not see."""
 
 
@@ -39,6 +39,12 @@ class Releasable(Protocol):
     """A lock that is held."""
 
     def release(self) -> None: ...
+
+
+def lock_lost() -> StoreError:
+    """The error of who finds that others may have got the lock while he held it."""
+    return StoreError('the lock file of the session store was removed or replaced while a request held its session; '
+                      'what it put is not kept, since another request may have changed the session')
 
 
 class Pointer(NamedTuple):
@@ -113,7 +119,7 @@ class NativeStore(SessionStore):
             lock = self.lock(pointer.key, timeout, max_waiters, label)
             found = None
             try:
-                found = self.fetch(sessionid)
+                found = self.fetch_under(lock, sessionid)
             finally:
                 if found is None or found[0].key != pointer.key:
                     lock.release()
@@ -123,6 +129,10 @@ class NativeStore(SessionStore):
                 return *found, lock
             pointer = found[0]
         return None
+
+    def fetch_under(self, lock: Releasable, sessionid: str) -> tuple[Pointer, Entry] | None:
+        """fetch() by who has just locked the session."""
+        return self.fetch(sessionid)
 
     @abstractmethod
     def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
@@ -141,8 +151,14 @@ class NativeStore(SessionStore):
     def update_and_release(self, lock: Releasable, key: Key, items: Items | None, *, now: float,
                            slide: tuple[float, float] | None = None, renewal: tuple[str, float] | None = None,
                            user: str | None = None) -> bool:
-        """update() by who holds the session's lock, and its release(), whatever comes of it."""
+        """update() by who holds the session's lock, and its release(), whatever comes of it.
+
+        Raises StoreError if there are items, and others may have got the lock meanwhile.
+        """
         try:
+            is_exclusive = getattr(lock, 'is_exclusive', None)  # a store's own lock may not know
+            if items is not None and is_exclusive is not None and not is_exclusive():
+                raise lock_lost()
             return self.update(key, items, now=now, slide=slide, renewal=renewal, user=user)
         finally:
             lock.release()

@@ -12,6 +12,7 @@ import sys
 import threading
 
 from spyce.sessions.private import open_private_file
+from spyce.sessions.stamp import Stamp, stamp_of
 
 _BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
@@ -28,13 +29,14 @@ else:
     import fcntl
 
     _OFD_SETLK: int | None = getattr(fcntl, 'F_OFD_SETLK', 37) if sys.platform == 'linux' else None
+    _flock = struct.Struct('hhqqi4x').pack
 
     def _set(fd: int, offset: int, lock: bool) -> None:
         global _OFD_SETLK
         if _OFD_SETLK is not None:
             kind = fcntl.F_WRLCK if lock else fcntl.F_UNLCK
             try:
-                fcntl.fcntl(fd, _OFD_SETLK, struct.pack('hhqqi4x', kind, os.SEEK_SET, offset, 1, 0))
+                fcntl.fcntl(fd, _OFD_SETLK, _flock(kind, os.SEEK_SET, offset, 1, 0))
                 return
             except OSError as error:
                 if error.errno != errno.EINVAL:
@@ -55,18 +57,25 @@ class RangeLockFile:
         self.path = path
         self.opening = 0
         self._mutex = threading.Lock()
+        self._folder = os.path.dirname(path)
         self._fd = -1
         self._identity: tuple[int, int] | None = None
+        self._checked: Stamp | None = None  # of the folder, when the file was found to be the one at its path
         self._replaced: list[int] = []  # not closed: other threads may be using them
         self._open()
 
-    def try_lock(self, offset: int) -> bool:
-        """Lock the byte at `offset` (0 to 2**63 - 2) unless another process has it. Raises StoreError, OSError."""
+    def try_lock(self, offset: int, folder: str = '') -> tuple[int, Stamp | None] | None:
+        """Lock the byte at `offset` (0 to 2**63 - 2) unless another process has it: then None.
+
+        folder: that of the file, by the path that the caller knows it by, if that may be another one.
+        What is_current() is to be asked later, and the folder's stamp just after locking. Raises StoreError, OSError.
+        """
         while True:
             opening = self.opening
             locked = self._try(offset)
-            if self.is_current(opening):
-                return locked
+            stamp = stamp_of(folder or self._folder)
+            if self.is_current(opening, stamp):
+                return (opening, stamp) if locked else None
             self.ensure_current()
 
     def unlock(self, offset: int) -> None:
@@ -74,24 +83,33 @@ class RangeLockFile:
         if self._fd >= 0:
             _set(self._fd, offset, False)
 
-    def is_current(self, opening: int) -> bool:
-        """Whether the file that `opening` counts is open still, and still the one at its path."""
-        try:
-            there = os.lstat(self.path)
-        except OSError:
+    def is_current(self, opening: int, stamp: Stamp | None) -> bool:
+        """Whether the file that `opening` counts is open still, and still the one at its path.
+
+        stamp: that of the folder, now
+        """
+        if opening != self.opening:
             return False
-        return opening == self.opening and self._identity == (there.st_dev, there.st_ino)
+        if stamp is None or stamp != self._checked:
+            try:
+                there = os.lstat(self.path)
+            except OSError:
+                return False
+            if self._identity != (there.st_dev, there.st_ino):
+                return False
+            self._checked = stamp
+        return opening == self.opening
 
     def ensure_current(self) -> None:
         """Open the file at the path, unless it is open already."""
         with self._mutex:
-            if not self.is_current(self.opening):
+            if not self.is_current(self.opening, stamp_of(self._folder)):
                 self._open()
 
     def forget(self) -> None:
         """Let go of the opening that a fork has given to this process too, without unlocking its parent's bytes."""
         self._mutex = threading.Lock()
-        fd, self._fd, self._identity = self._fd, -1, None
+        fd, self._fd, self._identity, self._checked = self._fd, -1, None, None
         os.close(fd)
 
     def _open(self) -> None:
@@ -99,7 +117,7 @@ class RangeLockFile:
         status = os.fstat(fd)
         if self._fd >= 0:
             self._replaced.append(self._fd)
-        self._fd, self._identity = fd, (status.st_dev, status.st_ino)
+        self._fd, self._identity, self._checked = fd, (status.st_dev, status.st_ino), None
         self.opening += 1
 
     def _try(self, offset: int) -> bool:

@@ -111,7 +111,7 @@ class RequestSession(SessionItems):
         if self._link.is_retired:  # another request was faster: the session is the one of its visitor now
             self._link.unlock()
             self._link.forget()
-            self._begin({})
+            self._begin()
             return
         self._link.renew()
         owner = self._login()[0]
@@ -131,7 +131,7 @@ class RequestSession(SessionItems):
             self._forget_cookie = bool(self._link.candidates)
         self._link.remove()
         self._link.forget()
-        self._begin({})
+        self._begin()
 
     # The end
 

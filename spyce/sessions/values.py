@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import pickle
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
 from spyce.sessions.errors import SessionTooLarge, SessionValueError
 
@@ -32,11 +34,8 @@ class Codec(Protocol):
 class PickleCodec:
     """pickle with its highest protocol (manual, DbmStore: shelve semantics)."""
 
-    def dumps(self, value: Any) -> bytes:
-        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-
-    def loads(self, data: bytes) -> Any:
-        return pickle.loads(data)
+    dumps = staticmethod(partial(pickle.dumps, protocol=pickle.HIGHEST_PROTOCOL))
+    loads = staticmethod(pickle.loads)
 
 
 class Live:
@@ -61,7 +60,7 @@ class Changes:
     """What a request did to a session: items put (or changed in place), names deleted."""
 
     put: dict[str, Packed]
-    deleted: frozenset[str]
+    deleted: AbstractSet[str]
 
     def __bool__(self) -> bool:
         return bool(self.put or self.deleted)
@@ -93,7 +92,7 @@ def unpack(packed: Packed, codec: Codec) -> Any:
 
 def size_of(items: Items) -> int:
     """Bytes that the items take, names included; live values count as nothing."""
-    return sum(map(len, items)) + sum(map(len, items.values()))
+    return len(''.join(items)) + sum(map(len, items.values()))
 
 
 def check_size(items: Items, limit: int) -> None:
@@ -119,7 +118,7 @@ class SessionValues:
     def __init__(self, items: Items, codec: Codec, *, keeps_live: bool, max_bytes: int,
                  label: Callable[[], str]) -> None:
         """label: gives what a log line calls this session; never its id."""
-        self._items: dict[str, Packed] = dict(items)
+        self._items = items  # maybe the store's own: not to be changed
         self._codec = codec
         self._keeps_live = keeps_live
         self._max_bytes = max_bytes
@@ -127,11 +126,17 @@ class SessionValues:
         self._reset()
 
     def _reset(self) -> None:
-        self._names: dict[str, None] = dict.fromkeys(self._items)
+        self._names: Mapping[str, object] = self._items
         self._objects: dict[str, Any] = {}
         self._dumps: dict[str, Packed] = {}  # of objects that can change in place: as they were handed out
-        self._put: set[str] = set()
+        self._put: dict[str, None] = {}  # in the order of putting
         self._deleted: set[str] = set()
+
+    def _own_names(self) -> dict[str, object]:
+        """The names, to be changed."""
+        if self._names is self._items:
+            self._names = dict(self._items)
+        return cast('dict[str, object]', self._names)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -154,7 +159,7 @@ class SessionValues:
         except Exception as error:
             log.error('session %s: item %r cannot be read and counts as missing: %s: %s', self._label(), name,
                       type(error).__name__, error)
-            del self._names[name]
+            del self._own_names()[name]
             raise KeyError(name) from None
         self._objects[name] = value
         if isinstance(packed, bytes) and not is_plain(value):
@@ -175,14 +180,15 @@ class SessionValues:
             check_size({name: pack(name, value, self._codec, self._keeps_live)}, self._max_bytes)
         self._objects[name] = value
         self._dumps.pop(name, None)
-        self._names[name] = None
-        self._put.add(name)
+        if name not in self._names:
+            self._own_names()[name] = None
+        self._put[name] = None
 
     def __delitem__(self, name: str) -> None:
-        del self._names[name]
+        del self._own_names()[name]
         self._objects.pop(name, None)
         self._dumps.pop(name, None)
-        self._put.discard(name)
+        self._put.pop(name, None)
         if name in self._items:
             self._deleted.add(name)
 
@@ -191,15 +197,12 @@ class SessionValues:
 
         Raises SessionValueError if a value cannot be packed; nothing was changed by then.
         """
-        put: dict[str, Packed] = {}
-        for name in self._names:
-            if name in self._put:
-                put[name] = pack(name, self._objects[name], self._codec, self._keeps_live)
-            elif name in self._dumps:
-                packed = pack(name, self._objects[name], self._codec, self._keeps_live)
-                if packed != self._dumps[name]:
-                    put[name] = packed
-        return Changes(put, frozenset(self._deleted))
+        put = {name: pack(name, self._objects[name], self._codec, self._keeps_live) for name in self._put}
+        for name, dump in list(self._dumps.items()):  # how the page's objects are pickled may read further items
+            packed = pack(name, self._objects[name], self._codec, self._keeps_live)
+            if packed != dump:
+                put[name] = packed
+        return Changes(put, self._deleted)
 
     def is_changed(self, name: str) -> bool:
         """Whether this request put `name`, or deleted it."""
@@ -207,11 +210,12 @@ class SessionValues:
 
     def settle(self, name: str, packed: Packed) -> None:
         """`name` has been stored with this value, whatever becomes of the other changes."""
-        self._items[name] = packed
-        self._names[name] = None
+        names = self._own_names()
+        names[name] = None
+        self._items = {**self._items, name: packed}
         self._objects.pop(name, None)
         self._dumps.pop(name, None)
-        self._put.discard(name)
+        self._put.pop(name, None)
         self._deleted.discard(name)
 
     def rollback(self) -> None:
