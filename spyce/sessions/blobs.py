@@ -6,17 +6,17 @@ import pickle
 from collections.abc import Callable
 
 from spyce.sessions.errors import SessionValueError
-from spyce.sessions.values import Items, Packed
+from spyce.sessions.values import Items, Live, Packed
 
 log = logging.getLogger('spyce.session')
 
 
 def blob(items: Items) -> bytes:
     """The bytes for items that are packed already. Raises SessionValueError."""
-    for name, packed in items.items():
-        if not isinstance(packed, bytes):
-            raise SessionValueError(f'session[{name!r}] cannot be pickled, so this store cannot keep it')
-    return pickle.dumps(dict(items), pickle.HIGHEST_PROTOCOL)
+    if Live in map(type, items.values()):
+        name = next(name for name, packed in items.items() if isinstance(packed, Live))
+        raise SessionValueError(f'session[{name!r}] cannot be pickled, so this store cannot keep it')
+    return pickle.dumps(items if isinstance(items, dict) else dict(items), pickle.HIGHEST_PROTOCOL)
 
 
 def items_of(value: bytes, label: Callable[[], str]) -> dict[str, Packed] | None:

@@ -9,7 +9,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from spyce.sessions import forkgate
 from spyce.sessions.errors import StoreError
@@ -100,17 +100,20 @@ class Database:
 
     def query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         """The rows that a statement gives."""
-        return cast('list[tuple[object, ...]]', self._retry(_rows, sql, values))
+        rows: list[tuple[object, ...]] = self._retry(_rows, sql, values)
+        return rows
 
     def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Do `work` in one transaction: all of it or nothing. It may be called again if the database is busy."""
         with self._writing:
-            return cast(Result, self._retry(_transaction, work))
+            result: Result = self._retry(_transaction, work)
+            return result
 
     def execute(self, sql: str, values: tuple[object, ...] = ()) -> int:
         """Execute one statement, a transaction of its own. How many rows it changed."""
         with self._writing:
-            return cast(int, self._retry(_row_count, sql, values))
+            count: int = self._retry(_row_count, sql, values)
+            return count
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
@@ -123,7 +126,8 @@ class Database:
         Raises StoreError.
         """
         deadline: float | None = None
-        with forkgate.inside:
+        forkgate.enter()
+        try:
             while True:
                 try:
                     connection = self._idle.pop() if self._idle else self._connect()
@@ -147,6 +151,8 @@ class Database:
                 else:
                     self._idle.append(connection)
                     return result
+        finally:
+            forkgate.leave()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)

@@ -121,18 +121,17 @@ class DbmStore(DirectStore):
 
     def _fetch(self, database: Database, sessionid: str) -> tuple[Pointer, Entry] | None:
         rows = database.query(FETCH, (sessionid,))
-        entry = self._readable(rows[0][:5], sessionid) if rows else None
+        recent = self._recent
+        entry = _entry(rows[0], lambda: fingerprint(sessionid, self.salt)) if rows else None
         if entry is None:
-            self._recent.pop(sessionid, None)
+            recent.pop(sessionid, None)
             return None
-        pointer = Pointer(*cast('tuple[int, float | None, float | None]', rows[0][5:]))
-        if len(self._recent) >= RECENT:
-            self._recent.clear()
-        self._recent[sessionid] = pointer
+        pointer = recent.get(sessionid)
+        if pointer is None or pointer != rows[0][5:]:
+            if len(recent) >= RECENT:
+                recent.clear()
+            pointer = recent[sessionid] = Pointer(*cast('tuple[int, float | None, float | None]', rows[0][5:]))
         return pointer, entry
-
-    def _readable(self, row: tuple[object, ...], sessionid: str) -> Entry | None:
-        return _entry(row, lambda: fingerprint(sessionid, self.salt))
 
     def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
                user: str = '') -> Key:
@@ -230,7 +229,7 @@ class DbmStore(DirectStore):
                 'ON i.key = e.key AND i.retired IS NULL WHERE e.key > ? ORDER BY e.key LIMIT ?', (last, PAGE))
             for row in rows:
                 last, sessionid = cast('tuple[int, str]', row[5:])
-                entry = self._readable(row[:5], sessionid)
+                entry = _entry(row, lambda: fingerprint(sessionid, self.salt))  # noqa: B023  called at once
                 if entry is not None:
                     yield sessionid, last, entry
             if len(rows) < PAGE:
@@ -275,6 +274,9 @@ def _update(value: bool, slide: bool, user: bool) -> str:
 
 
 def _entry(row: tuple[object, ...], label: Callable[[], str]) -> Entry | None:
-    value, created, idle, expires, user = cast('tuple[bytes, float, float, float, str | None]', row)
-    items = items_of(value, label)
-    return None if items is None else Entry(items, created, idle, expires, user or '')
+    """The entry of a row that begins with value, created, idle, expires, user; None if it cannot be read."""
+    items = items_of(cast(bytes, row[0]), label)
+    if items is None:
+        return None
+    created, idle, expires, user = cast('tuple[float, float, float, str | None]', row[1:5])
+    return Entry(items, created, idle, expires, user or '')

@@ -29,27 +29,26 @@ NOBODY: Login = ('', '')
 class SessionItems(MutableMapping[str, Any]):
     """The mapping that a request's session is. Used by one thread; nothing is read or locked before the first use."""
 
-    _mode: str | None = None  # None: no view yet
-    _values: SessionValues | None = None  # None: not used yet
-    _is_new = False
-    _was_found = False  # looked for, at least
-    _was_put = False
-    _forget_cookie = False
-    _read_only = ''  # why nothing may be put any more
-    _finished = False
-
-    def __init__(self, manager: SessionManager, cookies: Callable[[], Sequence[tuple[str, str]]], *, secure: bool,
-                 arrived: float, label: str = '', login: Callable[[], Login] = lambda: NOBODY) -> None:
+    def __init__(self, manager: SessionManager, cookies: Callable[[], Sequence[tuple[str, str]]], secure: bool,
+                 arrived: float, label: str, login: Callable[[], Login]) -> None:
         """See SessionManager.request_session()."""
         self._manager = manager
-        self._options = options = manager.options
+        self._options = manager.options
         self._get_cookies = cookies
         self._login = login
-        name = options.session_cookie_name
+        name = self._options.session_cookie_name
         # No method of this object: who drops it, drops its lock.
         self._link = StoreLink(manager, lambda: [value for sent, value in cookies() if sent == name], arrived, label)
         self._secure = secure
-        self._path = options.session_path
+        self._path = self._options.session_path
+        self._mode: str | None = None  # None: no view yet
+        self._values: SessionValues | None = None  # None: not used yet
+        self._is_new = False
+        self._was_found = False  # looked for, at least
+        self._was_put = False
+        self._forget_cookie = False
+        self._read_only = ''  # why nothing may be put any more
+        self._finished = False
 
     # What pages say at import
 
@@ -138,15 +137,16 @@ class SessionItems(MutableMapping[str, Any]):
         return f'<session of one request, lock={self.mode!r}>'
 
     def _load(self) -> SessionValues:
-        if self._values is None:
-            self._find(locked=self.mode == 'request' and not self._read_only)
-            return self._begin()
-        return self._values
+        if self._values is not None:
+            return self._values
+        self._find(locked=self.mode == 'request' and not self._read_only)
+        return self._begin()
 
     def _find(self, locked: bool) -> None:
         """Look for the session that the request came with, unless it belongs to another login than that of now."""
         link = self._link
-        link.forget()
+        if self._was_found:
+            link.forget()
         link.find(locked)
         self._was_found = True
         if link.entry is not None and OWNER in link.entry.items and not self._is_owner(link.entry.items[OWNER]):
@@ -166,10 +166,11 @@ class SessionItems(MutableMapping[str, Any]):
         link = self._link  # the label must not hold this object: who drops it, drops its lock
         self._is_new = link.entry is None
         self._was_put = False
-        self._values = SessionValues(link.entry.items if link.entry else {}, self._manager.values,
-                                     keeps_live=self._manager.native.keeps_live,
-                                     max_bytes=self._options.session_max_bytes, label=lambda: link.label)
-        return self._values
+        manager = self._manager
+        values = self._values = SessionValues(link.entry.items if link.entry else {}, manager.values,
+                                              manager.native.keeps_live, self._options.session_max_bytes,
+                                              lambda: link.label)
+        return values
 
     # Changing
 
@@ -177,8 +178,12 @@ class SessionItems(MutableMapping[str, Any]):
         _check_name(name)
         if name == self._options.session_index:
             check_indexed(name, value)
-        self._load_to_change(f'session[{name!r}] = ...')[name] = value
-        self._note_put()
+        values = self._values
+        if values is None or self._read_only or (self._mode or self._options.session_lock) == 'readonly':
+            values = self._load_to_change(f'session[{name!r}] = ...')
+        values[name] = value
+        if not self._was_put:
+            self._note_put()
 
     def __delitem__(self, name: str) -> None:
         if name in ENGINE_ITEMS:
@@ -275,7 +280,7 @@ class SessionItems(MutableMapping[str, Any]):
 def _check_name(name: object) -> None:
     if not isinstance(name, str):
         raise TypeError(f'session[{name!r}]: the name of an item is a str, not {type(name).__name__}')
-    if is_bookkeeping(name):
+    if name.startswith('_') and is_bookkeeping(name):
         raise SessionValueError(f'session[{name!r}]: names _expires, _lastaccess and _spyce_... are kept for the '
                                 'engine; use another one')
 

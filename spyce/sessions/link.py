@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spyce.sessions.errors import SessionLocked
 from spyce.sessions.ids import is_well_formed, new_id
 from spyce.sessions.locking import Key
-from spyce.sessions.native import Entry, Pointer, Releasable
+from spyce.sessions.native import Entry, NativeStore, Pointer, Releasable
 from spyce.sessions.users import index_of
 from spyce.sessions.values import Items, Packed, check_size, pack
 
@@ -32,26 +32,26 @@ Change = Callable[[Items], dict[str, Packed]]
 class StoreLink:
     """The session of one request as far as the store is concerned. No entry: the visitor has no session (yet)."""
 
-    entry: Entry | None = None
-    id = ''
-    next_id = ''  # replaces `id` when the session is stored
-    found_id = ''  # what the client sent
-    is_retired = False  # found by an id that regenerate() has replaced since this request arrived
-    is_replaced = False  # the id sent was replaced before this request arrived: nothing may come of it
-    slid = False
-    stored = False  # anything, by this request
-    _key: Key = 0
-    _lock: Releasable | None = None
-    _has_waited = False
-    _candidates: Sequence[str] | None = None
-
     def __init__(self, manager: SessionManager, sent: Callable[[], Sequence[str]], arrived: float, page: str) -> None:
         """sent: gives the ids that the client sent; arrived: when the request came; page: that it runs, for the log."""
         self._manager = manager
         self._get_sent = sent
+        self._candidates: Sequence[str] | None = None
         self._arrived = arrived
+        self._has_waited = False
+        self._lock: Releasable | None = None
         self._page = page
         self.expire = manager.options.session_expire
+        self.slid = False
+        self.stored = False  # anything, by this request
+        self.is_replaced = False  # the id sent was replaced before this request arrived: nothing may come of it
+        # Of no session
+        self.entry: Entry | None = None
+        self.id = ''
+        self.next_id = ''  # replaces `id` when the session is stored
+        self.found_id = ''  # what the client sent
+        self.is_retired = False  # found by an id that regenerate() has replaced since this request arrived
+        self._key: Key = 0
 
     def forget(self) -> None:
         """There is no session; the next one is another."""
@@ -84,39 +84,33 @@ class StoreLink:
 
     def find(self, locked: bool) -> None:
         """Look for the first id sent that the store knows, and lock its session if `locked`. Raises SessionLocked."""
+        native = self._manager.native
         for sessionid in self.candidates:
-            found = self._fetch_locked(sessionid) if locked else self._fetch(sessionid)
+            found = self._fetch_locked(native, sessionid) if locked else native.fetch(sessionid)
             if found is None:
                 continue
-            self._key, self.entry = found[0].key, found[1]
-            self.id = self.found_id = sessionid
-            self.is_retired = found[0].retired is not None
-            self.is_replaced = False
-            return
+            pointer, entry = found
+            if self._may_follow(pointer) and self._is_alive(entry, self._manager.clock()):
+                self._key, self.entry = pointer.key, entry
+                self.id = self.found_id = sessionid
+                self.is_retired = pointer.retired is not None
+                self.is_replaced = False
+                return
+            self.unlock()
         for sessionid in self.candidates:
             self._manager.log_event(sessionid, 'refused, since no session of this id lives that the request may use')
 
-    def _fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
-        found = self._manager.native.fetch(sessionid)
-        if found is None or not self._may_follow(found[0]) or not self._is_alive(found[1], self._manager.clock()):
-            return None
-        return found
-
-    def _fetch_locked(self, sessionid: str) -> tuple[Pointer, Entry] | None:
-        options = self._manager.options
+    def _fetch_locked(self, native: NativeStore, sessionid: str) -> tuple[Pointer, Entry] | None:
         try:
-            found = self._manager.native.fetch_locked(sessionid, self._may_follow, options.session_lock_timeout,
-                                                      options.lock_waiters, self._page)
+            found = native.fetch_locked(sessionid, self._may_follow, self._manager.options.session_lock_timeout,
+                                        self._manager.lock_waiters, self._page)
         except SessionLocked as error:
             self._log_refusal(sessionid, error)
             raise
         if found is None:
             return None
         pointer, entry, self._lock = found
-        if self._may_follow(pointer) and self._is_alive(entry, self._manager.clock()):
-            return pointer, entry
-        self.unlock()
-        return None
+        return pointer, entry
 
     def _may_follow(self, pointer: Pointer, has_waited: bool = False) -> bool:
         """Whether this request may use the id: it is current, or was when the request arrived.
@@ -165,10 +159,10 @@ class StoreLink:
             lock.release()
 
     def _acquire(self, key: Key, sessionid: str) -> None:
-        options = self._manager.options
+        manager = self._manager
         try:
-            self._lock = self._manager.native.lock(key, options.session_lock_timeout, options.lock_waiters,
-                                                   self._page)
+            self._lock = manager.native.lock(key, manager.options.session_lock_timeout, manager.lock_waiters,
+                                             self._page)
         except SessionLocked as error:
             self._log_refusal(sessionid, error)
             raise
@@ -209,7 +203,7 @@ class StoreLink:
 
         False if the session has ended. Raises SessionTooLarge, SessionLocked.
         """
-        if self.is_locked:
+        if self._lock is not None:
             done = self._change_entry(self.entry, change)
         elif self._change_if_same(change):
             done = True
@@ -291,11 +285,11 @@ class StoreLink:
 
     def _update(self, entry: Entry, items: dict[str, Packed] | None, now: float,
                 slide: tuple[float, float] | None) -> bool:
-        until = now + self._manager.options.session_lock_timeout + GRACE
-        renewal = (self.next_id, until) if self.next_id else None
-        user = entry.user if items is None else self._user(items)
+        options, native = self._manager.options, self._manager.native
+        renewal = (self.next_id, now + options.session_lock_timeout + GRACE) if self.next_id else None
+        user = entry.user if items is None or options.session_index is None else self._user(items)
         new_user = None if user == entry.user else user
-        native, lock, self._lock = self._manager.native, self._lock, None
+        lock, self._lock = self._lock, None
         if lock is None:
             done = native.update(self._key, items, now=now, slide=slide, renewal=renewal, user=new_user)
         else:

@@ -44,15 +44,17 @@ class HeldLock:
     def release(self) -> None:
         """Let the next one in."""
         locks, self._locks = self._locks, None
-        if locks is not None:
-            locks.release(self._key, self._generation)
+        if locks is not None and locks._generation == self._generation:  # else it was taken before a fork
+            locks._release(self._key)
 
     def is_exclusive(self, stamp: Stamp | None = None) -> bool:
         """Whether nobody else can have got the lock meanwhile, as when the lock file was removed.
 
         stamp: of the lock file's folder, now, if the caller has it
         """
-        return self._locks is not None and self._locks.excludes(self._generation, self._opening, stamp)
+        locks = self._locks
+        return locks is not None and locks._generation == self._generation and (
+            locks._shared is None or locks._shared.is_current(self._opening, stamp))
 
 
 class _Queue:
@@ -127,20 +129,6 @@ class SessionLocks:
         queue.holder = label
         return HeldLock(self, key, self._generation, opening, stamp)
 
-    def excludes(self, generation: int, opening: int, stamp: Stamp | None) -> bool:
-        """What HeldLock.is_exclusive() does."""
-        return generation == self._generation and (self._shared is None or self._shared.is_current(opening, stamp))
-
-    def release(self, key: Key, generation: int) -> None:
-        """What HeldLock.release() does; `generation` tells a lock that was taken before a fork."""
-        if generation != self._generation:
-            return
-        try:
-            if self._shared is not None:
-                self._shared.unlock(_offset(key))
-        finally:
-            self._next(key)
-
     def in_use(self) -> int:
         """How many sessions are locked in this process."""
         return len(self._queues)
@@ -166,6 +154,14 @@ class SessionLocks:
         if not keep_turn:
             self._next(key)
         return keep_turn
+
+    def _release(self, key: Key) -> None:
+        """Let the next one in, or another process if nobody waits here."""
+        try:
+            if self._shared is not None:
+                self._shared.unlock(_offset(key))
+        finally:
+            self._next(key)
 
     def _next(self, key: Key) -> None:
         with self._mutex:

@@ -44,6 +44,7 @@ class SessionManager:
         a session. measured: gives what to use in the place of a store, to measure its work.
         """
         self.options = options
+        self.lock_waiters = options.lock_waiters
         self.clock = clock
         self.values = values or PickleCodec()
         self.site_key = site_key
@@ -98,8 +99,7 @@ class SessionManager:
         his session is given to nobody else.
         """
         get_cookies = cookies if callable(cookies) else lambda: cookies
-        return RequestSession(self, get_cookies, secure=secure, arrived=self.clock() if arrived is None else arrived,
-                              label=label, login=login)
+        return RequestSession(self, get_cookies, secure, self.clock() if arrived is None else arrived, label, login)
 
     def clean(self, limit: int | None = None) -> int:
         """Remove expired sessions, at most `limit`, in short steps; how many were removed."""

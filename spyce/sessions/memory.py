@@ -47,6 +47,11 @@ class MemoryStore(DirectStore):
     def read(self, key: Key) -> Entry | None:
         return self._entries.get(key)
 
+    def fetch(self, sessionid: str) -> tuple[Pointer, Entry] | None:
+        pointer = self._pointers.get(sessionid)
+        entry = None if pointer is None else self._entries.get(pointer.key)
+        return None if pointer is None or entry is None else (pointer, entry)
+
     def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
                user: str = '') -> Key:
         key = secrets.randbits(62)
@@ -77,7 +82,7 @@ class MemoryStore(DirectStore):
     def _keep(self, key: Key, entry: Entry) -> None:
         before = self._entries.get(key)
         self._entries[key] = entry
-        if before is None or before.user != entry.user:
+        if entry.user != (before.user if before is not None else ''):
             self._forget_user(key, before)
             if entry.user:
                 self._keys_of.setdefault(entry.user, set()).add(key)

@@ -72,7 +72,14 @@ class RangeLockFile:
         """
         while True:
             opening = self.opening
-            locked = self._try(offset)
+            locked = self._fd >= 0
+            try:
+                if locked:
+                    _set(self._fd, offset, True)
+            except OSError as error:
+                if error.errno not in _BUSY:
+                    raise
+                locked = False
             stamp = stamp_of(folder or self._folder)
             if self.is_current(opening, stamp):
                 return (opening, stamp) if locked else None
@@ -119,17 +126,6 @@ class RangeLockFile:
             self._replaced.append(self._fd)
         self._fd, self._identity, self._checked = fd, (status.st_dev, status.st_ino), None
         self.opening += 1
-
-    def _try(self, offset: int) -> bool:
-        if self._fd < 0:
-            return False
-        try:
-            _set(self._fd, offset, True)
-        except OSError as error:
-            if error.errno in _BUSY:
-                return False
-            raise
-        return True
 
     def __del__(self) -> None:
         for fd in (*getattr(self, '_replaced', ()), getattr(self, '_fd', -1)):

@@ -1,16 +1,16 @@
 """The session of one request: its tokens and messages, its new ids, and its end before the response leaves."""
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, cast
 
 from spyce.sessions.cookie import expired_cookie, session_cookie
 from spyce.sessions.errors import SessionReadOnly
 from spyce.sessions.formcookie import FormCookie
 from spyce.sessions.items import SessionItems
+from spyce.sessions.link import StoreLink
 from spyce.sessions.native import FLASHES, OWNER, SECRET
 from spyce.sessions.tokens import check_token, make_token, new_secret, secret_for
-from spyce.sessions.values import unpack
+from spyce.sessions.values import Changes, unpack
 
 SENT = 'it was saved and unlocked when the headers went out; put before the first flush() or unbuffer()'
 
@@ -23,12 +23,15 @@ class RequestSession(SessionItems):
     """
 
     gave_token = False
+    _form_cookie: FormCookie | None = None
 
-    @cached_property
+    @property
     def _form(self) -> FormCookie:
-        login = self._login  # not this object, see SessionItems
-        return FormCookie(self._options, self._get_cookies(), self._manager.site_key, secure=self._secure,
-                          login=lambda: login()[1])
+        if self._form_cookie is None:
+            login = self._login  # not this object, see SessionItems
+            self._form_cookie = FormCookie(self._options, self._get_cookies(), self._manager.site_key,
+                                           secure=self._secure, login=lambda: login()[1])
+        return self._form_cookie
 
     # CSRF tokens, messages
 
@@ -152,7 +155,7 @@ class RequestSession(SessionItems):
         self._close(why)
         if not was_used:
             return []
-        form_headers = self._form.headers() if '_form' in self.__dict__ else []
+        form_headers = self._form_cookie.headers() if self._form_cookie is not None else []
         return [*self._cookie(), *form_headers, ('Cache-Control', 'no-store'), ('Vary', 'Cookie')]
 
     def abandon(self) -> None:
@@ -162,32 +165,35 @@ class RequestSession(SessionItems):
         self._link.unlock()
 
     def __del__(self) -> None:
-        if '_link' in self.__dict__:
-            self._link.unlock()
+        link = getattr(self, '_link', None)  # none if __init__() has failed
+        if link is not None:
+            link.unlock()
 
     def _close(self, reason: str) -> None:
         if self._read_only:
             return
+        link = self._link
         try:
-            self._save()
+            if self._values is None or self.mode == 'readonly':
+                link.touch()
+            else:
+                self._save(link, self._values.changes())
         finally:
             self._read_only = reason
-            self._link.unlock()
-        if self._link.stored:
+            link.unlock()
+        if link.stored:
             self._manager.cleaner.note_change()
 
-    def _save(self) -> None:
-        if self._values is None or self.mode == 'readonly':
-            self._link.touch()
-            return
-        changes = self._values.changes()
-        if self._link.entry is None:
+    def _save(self, link: StoreLink, changes: Changes | None) -> None:
+        if link.entry is None:
             if self._was_put:
-                self._link.create(changes.applied_to({}))
-        elif changes or self._link.next_id:
-            self._link.change(changes.applied_to)
+                link.create({} if changes is None else changes.applied_to({}))
+        elif changes is not None:
+            link.change(changes.applied_to)
+        elif link.next_id:
+            link.change(dict)
         else:
-            self._link.touch()
+            link.touch()
 
     def _cookie(self) -> list[tuple[str, str]]:
         """The Set-Cookie, if the browser has another id than the session, or one that ends too early."""

@@ -62,9 +62,6 @@ class Changes:
     put: dict[str, Packed]
     deleted: AbstractSet[str]
 
-    def __bool__(self) -> bool:
-        return bool(self.put or self.deleted)
-
     def applied_to(self, items: Items) -> dict[str, Packed]:
         """The items with these changes; new names come last, as do those deleted and put again."""
         if not self.deleted:
@@ -97,7 +94,7 @@ def size_of(items: Items) -> int:
 
 def check_size(items: Items, limit: int) -> None:
     """Raise SessionTooLarge if the items take more than `limit` bytes."""
-    size = size_of(items)
+    size = len(''.join(items)) + sum(map(len, items.values()))
     if size > limit:
         largest = max(items, key=lambda name: size_of({name: items[name]}))
         raise SessionTooLarge(f'the session takes {size} bytes, and session_max_bytes is {limit}; the largest item is '
@@ -115,8 +112,7 @@ def is_plain(value: Any) -> bool:
 class SessionValues:
     """The items of one session as one request sees and changes them."""
 
-    def __init__(self, items: Items, codec: Codec, *, keeps_live: bool, max_bytes: int,
-                 label: Callable[[], str]) -> None:
+    def __init__(self, items: Items, codec: Codec, keeps_live: bool, max_bytes: int, label: Callable[[], str]) -> None:
         """label: gives what a log line calls this session; never its id."""
         self._items = items  # maybe the store's own: not to be changed
         self._codec = codec
@@ -154,15 +150,18 @@ class SessionValues:
         if name not in self._names:
             raise KeyError(name)
         packed = self._items[name]
+        if isinstance(packed, Live):
+            value = self._objects[name] = packed.value
+            return value
         try:
-            value = unpack(packed, self._codec)
+            value = self._codec.loads(packed)
         except Exception as error:
             log.error('session %s: item %r cannot be read and counts as missing: %s: %s', self._label(), name,
                       type(error).__name__, error)
             del self._own_names()[name]
             raise KeyError(name) from None
         self._objects[name] = value
-        if isinstance(packed, bytes) and not is_plain(value):
+        if type(value) not in _PLAIN and not is_plain(value):
             # Not the stored bytes: another process, or version of a class, may have pickled an equal value otherwise.
             self._dumps[name] = pack(name, value, self._codec, keeps_live=True)
         return value
@@ -176,7 +175,7 @@ class SessionValues:
 
     def __setitem__(self, name: str, value: Any) -> None:
         """Put a value. Raises SessionValueError or SessionTooLarge here, where the page's line is, if it can."""
-        if not is_plain(value):
+        if type(value) not in _PLAIN and not is_plain(value):
             check_size({name: pack(name, value, self._codec, self._keeps_live)}, self._max_bytes)
         self._objects[name] = value
         self._dumps.pop(name, None)
@@ -192,8 +191,8 @@ class SessionValues:
         if name in self._items:
             self._deleted.add(name)
 
-    def changes(self) -> Changes:
-        """What was put, changed in place or deleted since the load, the last settle() or rollback().
+    def changes(self) -> Changes | None:
+        """What was put, changed in place or deleted since the load, the last settle() or rollback(); None if nothing.
 
         Raises SessionValueError if a value cannot be packed; nothing was changed by then.
         """
@@ -202,7 +201,7 @@ class SessionValues:
             packed = pack(name, self._objects[name], self._codec, self._keeps_live)
             if packed != dump:
                 put[name] = packed
-        return Changes(put, self._deleted)
+        return Changes(put, self._deleted) if put or self._deleted else None
 
     def is_changed(self, name: str) -> bool:
         """Whether this request put `name`, or deleted it."""
