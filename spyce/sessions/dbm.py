@@ -77,26 +77,30 @@ class DbmStore(DirectStore):
         stamp: that of the folder, now, if the caller has it
         """
         opened = self._opened
-        if opened is None or not opened[0].is_current(stamp or stamp_of(self.folder)):
-            with self._opening:
-                opened = self._opened
-                if opened is not None and not opened[0].is_current(stamp_of(self.folder)):
-                    log.error('%s: the files of the session store were removed or replaced; it is opened again, '
-                              'without the sessions that were in them', self.folder)
-                    opened[0].close()
-                    opened = self._opened = None
-                if opened is None:
-                    make_private_folder(self.folder)
-                    locks = SessionLocks.in_file(os.path.join(self.folder, 'lock'))
-                    database = Database(os.path.join(self.folder, 'sessions.db'))
-                    salt = database.query("SELECT value FROM meta WHERE name = 'salt'")
-                    if not salt:
-                        database.close()
-                        raise StoreError(f'{database.path}: the session store is damaged: it has lost its settings. '
-                                         'Move the file away, and the store begins anew without its sessions')
-                    self.salt = cast(bytes, salt[0][0])
-                    opened = self._opened = database, locks
+        if opened is not None and opened[0].is_current(stamp or stamp_of(self.folder)):
+            return opened
+        with self._opening:
+            opened = self._opened
+            if opened is not None and not opened[0].is_current(stamp_of(self.folder)):
+                log.error('%s: the files of the session store were removed or replaced; it is opened again, without '
+                          'the sessions that were in them', self.folder)
+                opened[0].close()
+                opened = self._opened = None
+            if opened is None:
+                opened = self._opened = self._open_files()
         return opened
+
+    def _open_files(self) -> tuple[Database, SessionLocks]:
+        make_private_folder(self.folder)
+        locks = SessionLocks.in_file(os.path.join(self.folder, 'lock'))
+        database = Database(os.path.join(self.folder, 'sessions.db'))
+        salt = database.query("SELECT value FROM meta WHERE name = 'salt'")
+        if not salt:
+            database.close()
+            raise StoreError(f'{database.path}: the session store is damaged: it has lost its settings. Move the file '
+                             'away, and the store begins anew without its sessions')
+        self.salt = cast(bytes, salt[0][0])
+        return database, locks
 
     @property
     def _database(self) -> Database:
@@ -121,16 +125,17 @@ class DbmStore(DirectStore):
 
     def _fetch(self, database: Database, sessionid: str) -> tuple[Pointer, Entry] | None:
         rows = database.query(FETCH, (sessionid,))
-        recent = self._recent
         entry = _entry(rows[0], lambda: fingerprint(sessionid, self.salt)) if rows else None
+        recent = self._recent
         if entry is None:
             recent.pop(sessionid, None)
             return None
+        leads_to = rows[0][5:]
         pointer = recent.get(sessionid)
-        if pointer is None or pointer != rows[0][5:]:
+        if pointer != leads_to:
             if len(recent) >= RECENT:
                 recent.clear()
-            pointer = recent[sessionid] = Pointer(*cast('tuple[int, float | None, float | None]', rows[0][5:]))
+            pointer = recent[sessionid] = Pointer(*cast('tuple[int, float | None, float | None]', leads_to))
         return pointer, entry
 
     def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,

@@ -268,13 +268,15 @@ class SessionItems(MutableMapping[str, Any]):
         return self._link.entry is None and not self._was_put
 
     def _note_put(self) -> None:
-        if self._is_visitor():
-            values = self._load()
-            for name, value in self._beginning().items():
-                values[name] = value
+        link = self._link
+        if link.entry is None:
+            if not self._was_put:
+                values = self._load()
+                for name, value in self._beginning().items():
+                    values[name] = value
+            if not link.is_replaced:
+                link.next_id = link.next_id or new_id()
         self._was_put = True
-        if self._link.entry is None and not self._link.is_replaced:
-            self._link.next_id = self._link.next_id or new_id()
 
 
 def _check_name(name: object) -> None:

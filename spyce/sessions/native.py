@@ -117,17 +117,15 @@ class NativeStore(SessionStore):
         pointer = self.guess(sessionid)
         while pointer is not None and may_follow(pointer):
             lock = self.lock(pointer.key, timeout, max_waiters, label)
-            found = None
             try:
                 found = self.fetch_under(lock, sessionid)
-            finally:
-                if found is None or found[0].key != pointer.key:
-                    lock.release()
-            if found is None:
-                return None
-            if found[0].key == pointer.key:
-                return *found, lock
-            pointer = found[0]
+            except BaseException:
+                lock.release()
+                raise
+            if found is not None and found[0].key == pointer.key:
+                return found[0], found[1], lock
+            lock.release()
+            pointer = None if found is None else found[0]
         return None
 
     def fetch_under(self, lock: Releasable, sessionid: str) -> tuple[Pointer, Entry] | None:

@@ -119,10 +119,7 @@ class SessionValues:
         self._keeps_live = keeps_live
         self._max_bytes = max_bytes
         self._label = label
-        self._reset()
-
-    def _reset(self) -> None:
-        self._names: Mapping[str, object] = self._items
+        self._names: Mapping[str, object] = items
         self._objects: dict[str, Any] = {}
         self._dumps: dict[str, Packed] = {}  # of objects that can change in place: as they were handed out
         self._put: dict[str, None] = {}  # in the order of putting
@@ -219,4 +216,6 @@ class SessionValues:
 
     def rollback(self) -> None:
         """Forget all changes. A live value keeps what was done to it."""
-        self._reset()
+        self._names = self._items
+        for changes in self._objects, self._dumps, self._put, self._deleted:
+            changes.clear()
