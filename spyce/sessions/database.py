@@ -98,9 +98,9 @@ class Database:
             self._checked = stamp
         return True
 
-    def query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    def query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows that a statement gives."""
-        rows: list[tuple[object, ...]] = self._retry(_rows, sql, values)
+        rows: list[tuple[Any, ...]] = self._retry(_rows, sql, values)
         return rows
 
     def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -193,7 +193,7 @@ class Database:
         self._writing = threading.Lock()
 
 
-def _rows(connection: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
+def _rows(connection: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
     return connection.execute(sql, values).fetchall()
 
 

@@ -11,7 +11,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from spyce.sessions.blobs import blob, items_of
 from spyce.sessions.database import Database
@@ -99,7 +99,7 @@ class DbmStore(DirectStore):
             database.close()
             raise StoreError(f'{database.path}: the session store is damaged: it has lost its settings. Move the file '
                              'away, and the store begins anew without its sessions')
-        self.salt = cast(bytes, salt[0][0])
+        self.salt = salt[0][0]
         return database, locks
 
     @property
@@ -108,7 +108,7 @@ class DbmStore(DirectStore):
 
     def resolve(self, sessionid: str) -> Pointer | None:
         rows = self._database.query('SELECT key, retired, until FROM ids WHERE id = ?', (sessionid,))
-        return Pointer(*cast('tuple[int, float | None, float | None]', rows[0])) if rows else None
+        return Pointer(*rows[0]) if rows else None
 
     def guess(self, sessionid: str) -> Pointer | None:
         return self._recent.get(sessionid) or self.resolve(sessionid)
@@ -121,7 +121,8 @@ class DbmStore(DirectStore):
         return self._fetch(self._open()[0], sessionid)
 
     def fetch_under(self, lock: Releasable, sessionid: str) -> tuple[Pointer, Entry] | None:
-        return self._fetch(self._open(cast(HeldLock, lock).stamp)[0], sessionid)
+        assert isinstance(lock, HeldLock)
+        return self._fetch(self._open(lock.stamp)[0], sessionid)
 
     def _fetch(self, database: Database, sessionid: str) -> tuple[Pointer, Entry] | None:
         rows = database.query(FETCH, (sessionid,))
@@ -135,7 +136,7 @@ class DbmStore(DirectStore):
         if pointer != leads_to:
             if len(recent) >= RECENT:
                 recent.clear()
-            pointer = recent[sessionid] = Pointer(*cast('tuple[int, float | None, float | None]', leads_to))
+            pointer = recent[sessionid] = Pointer(*leads_to)
         return pointer, entry
 
     def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
@@ -185,9 +186,10 @@ class DbmStore(DirectStore):
     def update_and_release(self, lock: Releasable, key: Key, items: Items | None, *, now: float,
                            slide: tuple[float, float] | None = None, renewal: tuple[str, float] | None = None,
                            user: str | None = None) -> bool:
+        assert isinstance(lock, HeldLock)
         try:
             stamp = stamp_of(self.folder)
-            if items is not None and not cast(HeldLock, lock).is_exclusive(stamp):
+            if items is not None and not lock.is_exclusive(stamp):
                 raise lock_lost()
             return self.update(key, items, now=now, slide=slide, renewal=renewal, user=user, stamp=stamp)
         finally:
@@ -214,11 +216,11 @@ class DbmStore(DirectStore):
 
     def list(self) -> builtins.list[str]:
         """The ids of all sessions, retired ones not."""
-        return [cast(str, row[0]) for row in self._database.query('SELECT id FROM ids WHERE retired IS NULL')]
+        return [row[0] for row in self._database.query('SELECT id FROM ids WHERE retired IS NULL')]
 
     def last_cleaned(self) -> float | None:
         rows = self._database.query("SELECT value FROM meta WHERE name = 'cleaned'")
-        return cast(float, rows[0][0]) if rows else None
+        return rows[0][0] if rows else None
 
     def claim_cleaning(self, last: float | None, now: float) -> bool:
         if last is None:
@@ -233,7 +235,7 @@ class DbmStore(DirectStore):
                 'SELECT e.value, e.created, e.idle, e.expires, e.user, e.key, i.id FROM entries e JOIN ids i '
                 'ON i.key = e.key AND i.retired IS NULL WHERE e.key > ? ORDER BY e.key LIMIT ?', (last, PAGE))
             for row in rows:
-                last, sessionid = cast('tuple[int, str]', row[5:])
+                last, sessionid = row[5:]
                 entry = _entry(row, lambda: fingerprint(sessionid, self.salt))  # noqa: B023  called at once
                 if entry is not None:
                     yield sessionid, last, entry
@@ -243,12 +245,12 @@ class DbmStore(DirectStore):
     def find(self, key: str, value: str | int) -> builtins.list[str]:
         rows = self._database.query('SELECT i.id FROM entries e JOIN ids i ON i.key = e.key AND i.retired IS NULL '
                                     'WHERE e.user = ?', (index_text(key, value),))
-        return [cast(str, row[0]) for row in rows]
+        return [row[0] for row in rows]
 
     def stats(self, now: float) -> dict[str, Any]:
         row = self._database.query('SELECT count(*), coalesce(sum(expires <= ?), 0), coalesce(sum(length(value)), 0), '
                                    'min(created), max(created) FROM entries', (now,))[0]
-        count, expired, size, oldest, newest = cast('tuple[int, int, int, float | None, float | None]', row)
+        count, expired, size, oldest, newest = row
         return {'live': count - expired, 'expired': expired, 'bytes': size, 'oldest': oldest, 'newest': newest,
                 'files': {entry.name: entry.stat().st_size for entry in os.scandir(self.folder)}}
 
@@ -278,10 +280,7 @@ def _update(value: bool, slide: bool, user: bool) -> str:
     return f'UPDATE entries SET {", ".join(columns) or "key = key"} WHERE key = ? AND expires > ?'
 
 
-def _entry(row: tuple[object, ...], label: Callable[[], str]) -> Entry | None:
+def _entry(row: tuple[Any, ...], label: Callable[[], str]) -> Entry | None:
     """The entry of a row that begins with value, created, idle, expires, user; None if it cannot be read."""
-    items = items_of(cast(bytes, row[0]), label)
-    if items is None:
-        return None
-    created, idle, expires, user = cast('tuple[float, float, float, str | None]', row[1:5])
-    return Entry(items, created, idle, expires, user or '')
+    items = items_of(row[0], label)
+    return None if items is None else Entry(items, row[1], row[2], row[3], row[4] or '')

@@ -84,26 +84,28 @@ class StoreLink:
 
     def find(self, locked: bool) -> None:
         """Look for the first id sent that the store knows, and lock its session if `locked`. Raises SessionLocked."""
-        native = self._manager.native
+        manager = self._manager
+        native = manager.native
         for sessionid in self.candidates:
             found = self._fetch_locked(native, sessionid) if locked else native.fetch(sessionid)
             if found is None:
                 continue
             pointer, entry = found
-            if self._may_follow(pointer) and self._is_alive(entry, self._manager.clock()):
-                self._key, self.entry = pointer.key, entry
+            is_retired = pointer.retired is not None
+            if (not is_retired or self._may_follow(pointer)) and self._is_alive(entry, manager.clock()):
+                self._key, self.entry, self.is_retired = pointer.key, entry, is_retired
                 self.id = self.found_id = sessionid
-                self.is_retired = pointer.retired is not None
                 self.is_replaced = False
                 return
             self.unlock()
         for sessionid in self.candidates:
-            self._manager.log_event(sessionid, 'refused, since no session of this id lives that the request may use')
+            manager.log_event(sessionid, 'refused, since no session of this id lives that the request may use')
 
     def _fetch_locked(self, native: NativeStore, sessionid: str) -> tuple[Pointer, Entry] | None:
+        manager = self._manager
         try:
-            found = native.fetch_locked(sessionid, self._may_follow, self._manager.options.session_lock_timeout,
-                                        self._manager.lock_waiters, self._page)
+            found = native.fetch_locked(sessionid, self._may_follow, manager.options.session_lock_timeout,
+                                        manager.lock_waiters, self._page)
         except SessionLocked as error:
             self._log_refusal(sessionid, error)
             raise

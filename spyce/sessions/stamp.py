@@ -23,4 +23,4 @@ def stamp_of(folder: str) -> Stamp | None:
     except OSError:
         return None
     changed = status.st_ctime_ns  # unlike the time of modification, nobody can set it
-    return (status.st_dev, status.st_ino, changed) if now - changed > SETTLING else None
+    return (status.st_dev, status.st_ino, changed) if 0 < changed < now - SETTLING else None

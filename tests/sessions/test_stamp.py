@@ -1,4 +1,4 @@
-"""One look at the folder of a DbmStore tells that its files are those at their paths: and it tells when they are not."""
+"""One look at the folder of a DbmStore tells whether its files are still those at their paths."""
 from __future__ import annotations
 
 import os
