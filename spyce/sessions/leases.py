@@ -5,8 +5,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from spyce.sessions.errors import SessionLocked, StoreError
 from spyce.sessions.locking import HeldLock
@@ -56,29 +55,19 @@ class Lease:
         self._give_back = None
         self._turn.release()
 
-    @contextmanager
-    def taking(self) -> Iterator[None]:
-        """A block that asks the store for the lock; whatever it raises, the lock is not held then."""
-        try:
-            yield
-        except SessionLocked:
+    def not_taken(self, error: BaseException) -> None:
+        """Asking the store for the lock has raised this; the lock is not held."""
+        if isinstance(error, SessionLocked):
             self.end()
-            raise
-        except BaseException:
+        else:
             self.lose()
-            raise
 
-    @contextmanager
-    def saving(self) -> Iterator[None]:
-        """A block that saves and gives the lock back in one step; whatever it raises, the lock is not held then."""
-        try:
-            yield
-        except StoreError:
+    def not_saved(self, error: BaseException) -> None:
+        """Saving, with which the lock is given back in one step, has raised this; the lock is not held any more."""
+        if isinstance(error, StoreError):
             self.lose()
-            raise
-        except BaseException:
+        else:
             self.release()
-            raise
 
     def lose(self) -> None:
         """The store did not answer, so it may have the token or not; whoever holds this lease has given up."""

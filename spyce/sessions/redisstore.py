@@ -217,9 +217,12 @@ class RedisStore(DirectStore):
         self._unreturned.give_back()
         lease = Lease(self._turns.acquire(sessionid, timeout, max_waiters, label), partial(self._give_back, sessionid),
                       self._unreturned)
-        with lease.taking():
+        try:
             pointer, row = self._follow(sessionid, partial(self._take, lease, timeout, deadline, max_waiters),
                                         may_follow and (lambda pointer: may_follow(pointer, lease.has_waited)))
+        except BaseException as error:
+            lease.not_taken(error)
+            raise
         return pointer, row, lease
 
     def _take(self, lease: Lease, timeout: float, deadline: float, max_waiters: int, sessionid: str) -> Any:
@@ -265,11 +268,14 @@ class RedisStore(DirectStore):
                            slide: tuple[float, float] | None = None, renewal: tuple[str, float] | None = None,
                            user: str | None = None) -> bool:
         assert isinstance(lock, Lease)
-        with lock.saving():
+        try:
             if items is not None and slide is None and renewal is None and user is None:
                 done = self._was_done(self._run(SAVE_AND_RELEASE, (lock.token, now, blob(items)), key)[1])
             else:
                 done = self._update(WRITE_AND_RELEASE, lock.token, key, items, now, slide, renewal, user)
+        except BaseException as error:
+            lock.not_saved(error)
+            raise
         lock.end()
         return done
 

@@ -195,8 +195,11 @@ class SQLStore(DirectStore):
         self._unreturned.give_back()
         lease = Lease(self._turns.acquire(turn, timeout, max_waiters, label), partial(self._give_back, column, value),
                       self._unreturned)
-        with lease.taking():
+        try:
             row = self._wait_and_take(lease, column, value, timeout, deadline, max_waiters)
+        except BaseException as error:
+            lease.not_taken(error)
+            raise
         if row is None:
             lease.end()
         return row, lease
@@ -258,8 +261,11 @@ class SQLStore(DirectStore):
                            slide: tuple[float, float] | None = None, renewal: tuple[str, float] | None = None,
                            user: str | None = None) -> bool:
         assert isinstance(lock, Lease)
-        with lock.saving():
+        try:
             done = self._update(lock.token, key, items, now, slide, renewal, user)
+        except BaseException as error:
+            lock.not_saved(error)
+            raise
         if done:
             lock.end()
         else:
