@@ -19,7 +19,7 @@ class Proxy:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self._target = parts.hostname, parts.port
+        self.lead_to(url)
         self._sockets: list[socket.socket] = []
         self._flows = threading.Event()
         self._flows.set()
@@ -29,6 +29,11 @@ class Proxy:
         self.open()
         login, at, _ = parts.netloc.rpartition('@')
         self.url: str = parts._replace(netloc=f'{login}{at}127.0.0.1:{self.port}').geturl()
+
+    def lead_to(self, url: str) -> None:
+        """The server for new connections; those that are there stay."""
+        parts = urlsplit(url)
+        self._target = parts.hostname, parts.port
 
     def open(self) -> None:
         """Let connections through."""

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Lease:
     def __init__(self, turn: HeldLock, give_back: GiveBack, unreturned: Unreturned) -> None:
         """turn: the lock among the threads of this process; give_back: removes the token from the store, or raises
         StoreError; unreturned: those of the store that it could not be told of."""
-        self.token = secrets.token_hex(8)
+        self.token = os.urandom(8).hex()
         self.has_waited = False
         self._turn = turn
         self._give_back: GiveBack | None = give_back

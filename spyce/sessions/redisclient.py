@@ -18,10 +18,7 @@ try:
     from redis.sentinel import Sentinel
 except ImportError as error:
     raise ImportError("RedisStore needs the package redis: pip install 'spyce-session[redis]'") from error
-
-pack_command: Callable[[Sequence[Any]], bytes] | None = None
-with suppress(ImportError):  # redis-py works without it
-    from hiredis import pack_command
+from spyce.sessions.redisline import Line
 
 SCAN_COUNT = 500
 SENTINEL_PORT = 26379
@@ -52,7 +49,7 @@ class RedisServer:
         self._connecting = threading.Lock()
         self._client: Any = None
         self._pool: Any = None  # of a client that is no cluster's
-        self._idle: list[Any] = []
+        self._idle: list[Line] = []
 
     def __str__(self) -> str:
         return self._name
@@ -120,7 +117,7 @@ class RedisServer:
                     self._client = self._connect()
         return self._client
 
-    def _repeated(self, command: Sequence[Any]) -> Any:
+    def _repeated(self, command: tuple[Any, ...]) -> Any:
         pool = self._pool
         if pool is None:
             client = self.client
@@ -132,39 +129,32 @@ class RedisServer:
         except LOST:
             return self._send(pool, command)
 
-    def _send(self, pool: Any, command: Sequence[Any]) -> Any:
-        """Send a command over a connection of our own: lending from the pool and returning takes half as long again."""
-        connection = self._take_idle() or pool.get_connection()
+    def _send(self, pool: Any, command: tuple[Any, ...]) -> Any:
+        """Send a command over a line of our own: lending from the pool and returning takes half as long again."""
         try:
-            if pack_command is None:
-                connection.send_command(*command)
-            else:  # as redis-py does, after looks at the arguments that cost it more than the packing
-                connection.send_packed_command((pack_command(command),))
-            reply = connection.read_response()
+            line = self._idle.pop()
+        except IndexError:
+            line = Line(pool.get_connection())
+        try:
+            reply = line.ask(command)
         except BaseException as error:
-            is_primary_gone = isinstance(error, redis.ResponseError) and any(word in str(error) for word in NOT_PRIMARY)
+            is_primary_gone = isinstance(error, redis.ResponseError) and (
+                isinstance(error, ReadOnlyError) or any(word in str(error) for word in NOT_PRIMARY))
             if isinstance(error, redis.ResponseError) and not is_primary_gone:
-                self._idle.append(connection)
+                self._idle.append(line)
                 raise
-            connection.disconnect()
-            pool.release(connection)
+            line.hang_up(pool)
             self._drop_idle()
             if is_primary_gone:
                 raise ReadOnlyError(str(error)) from None
             raise
-        self._idle.append(connection)
+        self._idle.append(line)
         return reply
 
-    def _take_idle(self) -> Any:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
-
     def _drop_idle(self) -> None:
-        while (connection := self._take_idle()) is not None:
-            connection.disconnect()
-            self._pool.release(connection)
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().hang_up(self._pool)
 
     def forget_after_fork(self) -> None:
         """The connections are the parent's, and a thread of it may have been connecting."""

@@ -106,9 +106,9 @@ if not expires then return redis.call('HGET', KEYS[1], 'p') end
 if token ~= ARGV[1] then return -1 end
 local lives = tonumber(expires) > tonumber(ARGV[2])
 if lives then
-  redis.call('HSET', KEYS[1], 'l', 0, 'n', token, 'v', ARGV[3])
+  redis.call('HSET', KEYS[1], 'l', '0', 'n', token, 'v', ARGV[3])
 else
-  redis.call('HSET', KEYS[1], 'l', 0)
+  redis.call('HSET', KEYS[1], 'l', '0')
 end
 """, _WAKE, """
 return lives and 1 or 0

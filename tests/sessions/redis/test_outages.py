@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from spyce.sessions import StoreError
+from tests.proxy import Proxy
 from tests.redis_server import PrivateServer, RedisStore, redis
 
 from ..conftest import Clock, Site
@@ -119,21 +120,23 @@ def test_a_merge_that_is_sent_again_takes_no_lock_away(make_store: Callable[...,
 def test_a_script_that_fails_since_the_server_is_a_replica_now_is_sent_elsewhere(store: RedisStore,
                                                                                 clock: Clock) -> None:
     """Redis 6 says so within other words."""
+    from spyce.sessions.redisline import Line  # needs the package redis
+
     site = Site(store, clock)
     sessionid = site.visit(n=1)
     failed: list[Any] = []
-    read = redis.Connection.read_response
+    ask = Line.ask
 
-    def fail(connection: Any, *args: Any, **named: Any) -> Any:
-        answer = read(connection, *args, **named)
+    def fail(line: Any, command: Any) -> Any:
+        answer = ask(line, command)
         if not failed:
-            failed.append(connection._sock)
+            failed.append(line._connection._sock)
             raise redis.ResponseError('ERR Error running script (call to f_1): @user_script:9: -READONLY You can not '
                                       'write against a read only replica.')
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redis.Connection, 'read_response', fail)
+        patch.setattr(Line, 'ask', fail)
         assert site.visit(sessionid, n=2) == sessionid
     assert site.stored(sessionid) == {'n': 2}
     assert failed[0].fileno() == -1  # closed
@@ -170,6 +173,29 @@ def test_a_replica_takes_the_place_of_a_primary_that_sentinels_watch(private: Pr
     finally:
         sentinel.kill()
         replica.kill()
+
+
+def test_an_address_that_leads_to_another_primary_now_is_asked_again(private: PrivateServer, tmp_path: Path) -> None:
+    """The connections to the old one, which is a replica now, are open still."""
+    (tmp_path / 'other').mkdir()
+    other = PrivateServer(tmp_path / 'other', '--replicaof', f'127.0.0.1 {private.port}')
+    proxy = Proxy(private.url)
+    try:
+        site = Site(RedisStore(proxy.url), time.time)  # type: ignore[arg-type]
+        sessionid = site.visit(n=1)
+        deadline = time.monotonic() + 20
+        while not other.client().keys():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        other.client().replicaof('NO', 'ONE')
+        proxy.lead_to(other.url)
+        private.client().replicaof('127.0.0.1', other.port)
+        assert site.visit(sessionid, n=2) == sessionid
+        assert Site(RedisStore(other.url), time.time).stored(sessionid) == {'n': 2}  # type: ignore[arg-type]
+        site.store.close()
+    finally:
+        proxy.cut()
+        other.kill()
 
 
 def test_a_primary_that_was_made_a_replica_is_left(private: PrivateServer) -> None:
