@@ -90,7 +90,8 @@ def serve(root: str, config: str | None, host: str | None, port: int | None, thr
                 serve_with_threads(app_for(settings), listener)
             else:
                 # Each process reads the configuration itself: what it makes (stores, locks) must not cross a fork.
-                serve_with_processes(lambda: app_for(load_config(root, config, options)), settings, listener)
+                serve_with_processes(lambda waits_for_stores: app_for(load_config(root, config, options),
+                                                                      waits_for_stores), settings, listener)
 
 
 @main.command()

@@ -45,6 +45,7 @@ from spyce.runtime.scheduler import Schedule, ScheduleRunner
 from spyce.runtime.sitekey import site_key
 from spyce.runtime.stdout import install_stdout
 from spyce.runtime.taglibraries import ServerTagLibraries
+from spyce.sessions.errors import StoreError
 from spyce.web.errors import error_page
 from spyce.web.filetypes import content_type
 
@@ -62,7 +63,8 @@ Files = list[tuple[str, Signature]]
 class spyceServer:
     """Everything that the requests of one site share. Frozen after start, but for its caches."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, waits_for_stores: bool = False) -> None:
+        """waits_for_stores: whether it starts also if a configured store cannot be used now, else StoreError."""
         legacy.install()
         install_stdout()
         self.config = config
@@ -82,10 +84,15 @@ class spyceServer:
         self.spyce_cache: PageCache[LoadedPage] = PageCache(check_mtime=config.check_mtime)
         self._locks: dict[str, Lock] = {}
         self._locks_guard = threading.Lock()
-        if config.session_store is not None:
-            self.sessions.check()
-        if config.login_storage is not None:
-            config.login_storage.check()
+        try:
+            if config.session_store is not None:
+                self.sessions.check()
+            if config.login_storage is not None:
+                config.login_storage.check()
+        except StoreError as error:
+            if not waits_for_stores:
+                raise
+            log.warning('%s', error)
         living_servers.add(self)
 
     # -- what kind of server -----------------------------------------------------------------------------------

@@ -123,10 +123,11 @@ def _finish(server: Any) -> None:
         channel.close()
 
 
-def serve_with_processes(make_app: Callable[[], Application], config: Config, listener: socket.socket) -> None:
+def serve_with_processes(make_app: Callable[[bool], Application], config: Config, listener: socket.socket) -> None:
     """Serve with gunicorn in config.processes processes of config.threads threads.
 
-    make_app: makes the application, in each process anew.  Ends this process when it is told to stop.
+    make_app: makes the application, in each process anew; it is told whether it may do so without a store that cannot
+    be used now.  Ends this process when it is told to stop.
     Raises ServeError if gunicorn is not installed.
     """
     try:
@@ -135,7 +136,7 @@ def serve_with_processes(make_app: Callable[[], Application], config: Config, li
     except ImportError as error:
         raise ServeError("several workers need gunicorn: pip install 'spyce-session[workers]'") from error
 
-    _check_in_child(make_app)
+    _check_in_child(lambda: make_app(False))
     line = start_line(config.root, listener)
     address = f'fd://{listener.detach()}'  # gunicorn takes the socket over
 
@@ -160,7 +161,9 @@ def serve_with_processes(make_app: Callable[[], Application], config: Config, li
                 self.cfg.set(name, value)
 
         def load(self) -> Application:
-            app = make_app()
+            # When a worker dies and the store is away, too, the next one serves the pages that need no session:
+            # gunicorn would end the site if it failed.
+            app = make_app(True)
             app.start_background()
             return app
 

@@ -167,17 +167,17 @@ def make_app(root: str | os.PathLike[str] | None = None, config: Any = None, **o
     return app_for(load_config(root, config, options))
 
 
-def app_for(config: Config) -> Application:
+def app_for(config: Config, waits_for_stores: bool = False) -> Application:
     """The WSGI application of a site whose configuration is loaded.
 
-    Raises ConfigError if the configured session store cannot be used.
+    Raises ConfigError if a configured store cannot be used, unless waits_for_stores.
     """
     from spyce.config import ConfigError
     from spyce.runtime.exceptions import SpyceError
     from spyce.runtime.server import spyceServer
     from spyce.sessions.errors import SessionError
     try:
-        server = spyceServer(config)
+        server = spyceServer(config, waits_for_stores)
         if config.health_path is None and config.metrics_path is None:
             return Application(server)
         from spyce.web.operating import OperatedApplication

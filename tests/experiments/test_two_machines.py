@@ -138,6 +138,37 @@ def test_sixteen_clients_on_one_session_are_counted_exactly(store: tuple[str, Tr
         assert sorted(counted) == list(range(2, 2 + CLIENTS * EACH))
 
 
+def test_workers_that_start_while_the_store_is_away_serve_what_needs_no_session(tmp_path: Path) -> None:
+    """And all else when it is back, without a restart."""
+    from tests.redis_server import PrivateServer
+    (tmp_path / 'store').mkdir()
+    store = PrivateServer(tmp_path / 'store', '--appendonly', 'yes', '--appendfsync', 'always')
+    root = make_shop(tmp_path / 'one', f'session.open_store({store.url!r})')
+    (root / 'count.spy').write_text(COUNT)
+    (root / 'plain.spy').write_text('plain')
+    try:
+        with running(root, '--workers', '2') as machine:
+            with Visitor(machine) as visitor:
+                assert visitor.get('/count.spy') == (200, '1\n')
+                cookie = visitor.cookie
+            old = machine.workers()
+            store.kill()
+            for worker in old:
+                os.kill(worker, signal.SIGKILL)
+            deadline = time.monotonic() + 30
+            while len(set(machine.workers()) - set(old)) < 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            with Visitor(machine, cookie) as visitor:
+                assert visitor.get('/plain.spy') == (200, 'plain\n')
+                assert visitor.get('/count.spy')[0] == 503
+            store.start()
+            with Visitor(machine, cookie) as visitor:
+                assert visitor.get('/count.spy') == (200, '2\n')
+    finally:
+        store.kill()
+
+
 def test_every_history_has_an_explanation(store: tuple[str, Trouble], tmp_path: Path) -> None:
     store_in_config, trouble = store
     with two_machines(tmp_path, store_in_config) as machines:
@@ -147,8 +178,9 @@ def test_every_history_has_an_explanation(store: tuple[str, Trouble], tmp_path: 
         during = Counter(crowd.outcomes)
         time.sleep(LEASE + 0.5)
         crowd.count_once_in_each_session()
-        refused = crowd.outcomes['count', 'refused'] - during['count', 'refused']
-        assert refused == 0, 'a lock was left behind, or a machine did not find the store again'
+        after = crowd.outcomes - during
+        assert after['count', 'refused'] == 0, 'a lock was left behind'
+        assert after['count', 'unknown'] == 0, 'a machine did not find the store again, or is not there any more'
         assert crowd.longest < LONGEST_ANSWER
     assert crowd.find_contradiction() is None
     report(crowd, during)
