@@ -17,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from spyce.sessions.errors import SessionLocked, StoreError
-from spyce.sessions.native import NativeStore
+from spyce.sessions.native import Entry, NativeStore
 
 log = logging.getLogger('spyce.web')
 
@@ -47,6 +47,8 @@ class Metrics:
                                       buckets=QUICK, registry=registry)
         self.refusals = Counter('spyce_session_refusals', 'Requests that could not have or keep their session',
                                 ['reason'], registry=registry)
+        self.conflicts = Counter('spyce_session_conflicts', 'Changes without a lock that another request came before, '
+                                 'so that they were made again with it', registry=registry)
         self.sessions = Counter('spyce_session_events', 'What became of sessions and logins', ['event'],
                                 registry=registry)
         self.stored = Gauge('spyce_sessions', 'Sessions and logins in the store', ['state'], registry=registry,
@@ -69,8 +71,8 @@ class Metrics:
         except SessionLocked:
             self.refusals.labels('in use').inc()
             raise
-        except StoreError:
-            self.refusals.labels('store').inc()
+        except StoreError as error:
+            self.refusals.labels('taken' if error.is_taken else 'store').inc()
             raise
         finally:
             histogram.observe(time.perf_counter() - start)
@@ -138,8 +140,11 @@ class MeasuredStore:
     def update_and_release(self, *args: Any, **named: Any) -> Any:
         return self._call('save', self._store.update_and_release, *args, **named)
 
-    def update_if_same(self, *args: Any, **named: Any) -> Any:
-        return self._call('save', self._store.update_if_same, *args, **named)
+    def update_if_same(self, entry: Entry, *args: Any, **named: Any) -> bytes:
+        version: bytes = self._call('save', self._store.update_if_same, entry, *args, **named)
+        if entry.version and not version:
+            self._metrics.conflicts.inc()
+        return version
 
     def lock(self, *args: Any) -> Any:
         with self._metrics.timed(self._metrics.lock_seconds):

@@ -38,4 +38,11 @@ class SessionTooLarge(SessionError):
 
 
 class StoreError(SessionError):
-    """The place where a store keeps its sessions cannot be used."""
+    """The place where a store keeps its sessions cannot be used.
+
+    is_taken: it can, and another request has the session there since the lease of this one was lost.
+    """
+
+    def __init__(self, message: str, is_taken: bool = False) -> None:
+        super().__init__(message)
+        self.is_taken = is_taken

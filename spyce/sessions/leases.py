@@ -76,6 +76,13 @@ class Lease:
         self.end()
 
 
+def taken(lease: float, store: str) -> StoreError:
+    """The error of who saves and is not the holder any more. lease: its seconds; store: the class of the store."""
+    return StoreError('another request has taken the session, since its lease was lost while the page ran '
+                      f'(lease={lease:g} seconds); what the page put is not kept, nothing was overwritten. If pages '
+                      f'may take that long, give {store} a longer lease', is_taken=True)
+
+
 class Unreturned:
     """Leases that nobody needs and that a store may still have, as it could not be told: it is, before the next one
     is taken. Safe for threads."""

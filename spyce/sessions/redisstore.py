@@ -16,7 +16,7 @@ from typing import Any, cast
 from spyce.sessions.blobs import blob, items_of
 from spyce.sessions.errors import SessionLocked, StoreError
 from spyce.sessions.ids import LOGIN_PREFIX, fingerprint
-from spyce.sessions.leases import Lease, Unreturned
+from spyce.sessions.leases import Lease, Unreturned, taken
 from spyce.sessions.locking import Key, SessionLocks
 from spyce.sessions.native import DirectStore, Entry, Pointer, Releasable
 from spyce.sessions.redisclient import RedisServer, server_at
@@ -304,9 +304,7 @@ class RedisStore(DirectStore):
     def _was_done(self, reply: Any) -> bool:
         """What WRITE_AND_RELEASE says. Raises StoreError if the lock is another one's."""
         if reply == -1:
-            raise StoreError('another request has taken the session, since its lease was lost while the page ran '
-                             f'(lease={self._lease:g} seconds); what the page put is not kept, nothing was '
-                             'overwritten. If pages may take that long, give RedisStore a longer lease')
+            raise taken(self._lease, 'RedisStore')
         return bool(reply)
 
     def update_if_same(self, entry: Entry, key: Key, items: Items, *, now: float,

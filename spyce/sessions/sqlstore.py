@@ -12,9 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from spyce.sessions.blobs import blob, items_of
-from spyce.sessions.errors import SessionLocked, StoreError
+from spyce.sessions.errors import SessionLocked
 from spyce.sessions.ids import fingerprint
-from spyce.sessions.leases import Lease, Unreturned
+from spyce.sessions.leases import Lease, Unreturned, taken
 from spyce.sessions.locking import Key, SessionLocks
 from spyce.sessions.native import DirectStore, Entry, Pointer, Releasable
 from spyce.sessions.sqlserver import AlreadyThere, SQLServer, engine_at, execute
@@ -311,9 +311,7 @@ class SQLStore(DirectStore):
         if rows[0][0] == version:
             return True
         if token:
-            raise StoreError('another request has taken the session, since its lease was lost while the page ran '
-                             f'(lease={self._lease:g} seconds); what the page put is not kept, nothing was '
-                             'overwritten. If pages may take that long, give SQLStore a longer lease')
+            raise taken(self._lease, 'SQLStore')
         return False
 
     def update_if_same(self, entry: Entry, key: Key, items: Items, *, now: float,

@@ -69,6 +69,7 @@ def machine(place: Place, clock: Clock) -> Iterator[Any]:
 
     def make(clock: Any = clock, lease: float = 30.0, **options: Any) -> Site:
         stores.append(place.store(clock=clock, lease=lease))
+        stores[-1].check()  # it is connected: who asks for a lock waits for that alone
         return Site(stores[-1], clock, **options)
 
     yield make

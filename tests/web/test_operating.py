@@ -7,17 +7,20 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from spyce.config import ConfigError
-from spyce.sessions import DbmStore, MemoryStore
+from spyce.sessions import DbmStore, MemoryStore, SessionManager, open_store
 from spyce.sessions.errors import StoreError
 from spyce.testing import Client
 
 PAGES = {'page.spy': '[[.import name=session]][[= session.incr("n") ]]', 'plain.spy': 'plain',
          'end.spy': '[[.import name=session]][[ session.invalidate() ]]', 'health.spy': 'a page of that name'}
+
+MEANWHILE = '[[ import spyce; spyce.getServer().globals["meanwhile"]() ]]'
 
 
 def value(client: Client, name: str) -> float:
@@ -184,6 +187,41 @@ class TestMetrics:
         finally:
             holder.abandon()
         assert value(client, 'spyce_session_refusals_total{reason="in use"}') == 1
+
+    def test_so_are_changes_that_another_request_came_before(self, site, tmp_path):
+        pytest.importorskip('sqlalchemy', reason='the package SQLAlchemy is not installed')
+        page = '[[.import name=session args="lock=\'merge\'"]][[= session["n"] ]]'
+        page += MEANWHILE + '[[ session.put("m", 1) ]]'
+        meanwhile = []
+        client = site({**PAGES, 'merge.spy': page}, metrics_path='/metrics', globals={
+            'meanwhile': lambda: [client.get(path) for path in meanwhile]}, session_store=f'sqlite:///{tmp_path}/s.db')
+        client.get('/page.spy')
+        assert client.get('/merge.spy').status == 200
+        assert value(client, 'spyce_session_conflicts_total') == 0
+        meanwhile.append('/page.spy')
+        assert client.get('/merge.spy').status == 200
+        assert value(client, 'spyce_session_conflicts_total') == 1
+        assert value(client, 'spyce_session_refusals_total{reason="taken"}') == 0
+
+    def test_so_are_changes_that_were_refused_since_the_lease_was_lost(self, site, tmp_path):
+        pytest.importorskip('sqlalchemy', reason='the package SQLAlchemy is not installed')
+        url = f'sqlite:///{tmp_path}/s.db'
+
+        def take_over():
+            time.sleep(0.1)
+            manager = SessionManager.for_store(open_store(url))
+            session = manager.request_session([('sessionid', client.cookies['sessionid'])], secure=False)
+            session['n'] = 99
+            session.finish()
+
+        client = site({**PAGES, 'slow.spy': '[[.import name=session]][[= session.incr("n") ]]' + MEANWHILE},
+                      metrics_path='/metrics', session_store=open_store(url, lease=0.05),
+                      globals={'meanwhile': take_over})
+        client.get('/page.spy')
+        assert client.get('/slow.spy').status == 503
+        assert value(client, 'spyce_session_refusals_total{reason="taken"}') == 1
+        assert value(client, 'spyce_session_refusals_total{reason="store"}') == 0
+        assert client.get('/page.spy').text.strip() == '100'
 
     def test_sessions_are_exact_with_them_too(self, client):
         assert [client.get('/page.spy').text.strip() for _ in range(3)] == ['1', '2', '3']
