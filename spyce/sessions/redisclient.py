@@ -1,10 +1,13 @@
 """The way to a Redis server: what the URL says, connections that break and come back, errors as StoreError."""
 from __future__ import annotations
 
+import logging
+import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from spyce.sessions.errors import StoreError
@@ -20,6 +23,10 @@ except ImportError as error:
     raise ImportError("RedisStore needs the package redis: pip install 'spyce-session[redis]'") from error
 from spyce.sessions.redisline import Line
 
+log = logging.getLogger('spyce.session')
+
+OLDEST = 6
+"""The first major version of the server that has what the scripts use."""
 SCAN_COUNT = 500
 SENTINEL_PORT = 26379
 ANY_NUMBER = 2 ** 31
@@ -50,6 +57,8 @@ class RedisServer:
         self._client: Any = None
         self._pool: Any = None  # of a client that is no cluster's
         self._idle: list[Line] = []
+        self._has_warned = False
+        _servers.add(self)
 
     def __str__(self) -> str:
         return self._name
@@ -97,6 +106,25 @@ class RedisServer:
             return {}
         except ERRORS as error:
             raise self._failure(error) from None
+
+    def shared(self, key: str, value: bytes) -> bytes:
+        """The value that all who ask find under a key: that of the first one. It is written once, so that a server
+        whose memory is full answers, too. Raises StoreError."""
+        while (found := self.command('GET', key)) is None:
+            self.command('SET', key, value, 'NX')
+        return cast(bytes, found)
+
+    def check(self) -> None:
+        """Raise StoreError if the server does not answer or is too old; warn, once, if it may evict what it has."""
+        info = self.info()
+        version = str(info.get('redis_version', OLDEST))
+        if int(version.partition('.')[0]) < OLDEST:
+            raise StoreError(f'{self}: sessions need Redis {OLDEST} or later, and this is {version}')
+        policy = info.get('maxmemory_policy', 'noeviction')
+        if policy != 'noeviction' and info.get('maxmemory') != 0 and not self._has_warned:
+            self._has_warned = True
+            log.warning('%s: maxmemory-policy is %s, so the server throws sessions away when its memory is full; set '
+                        'it to noeviction', self, policy)
 
     def close(self) -> None:
         """Close the connections; they are opened again when they are needed."""
@@ -209,3 +237,15 @@ def _primary(url: str, options: dict[str, Any]) -> Any:
     found = Sentinel(sentinels, sentinel_kwargs=dict(options), db=int(db or 0), username=unquote(user) or None,
                      password=unquote(password) or None, **options)
     return found.master_for(unquote(service))
+
+
+_servers: weakref.WeakSet[RedisServer] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for server in list(_servers):
+        server.forget_after_fork()
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -14,7 +14,10 @@ list on which those wait who want the lock. All keys of a script have the same h
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from spyce.sessions.blobs import blob
+from spyce.sessions.values import Items
 
 MARGIN = 60.0
 """Seconds that the server keeps what has expired: clocks of machines differ, and `expires` is what counts."""
@@ -30,6 +33,19 @@ class Script(NamedTuple):
 
     text: str
     sha: str
+
+
+def changes(token: str | bytes, items: Items | None, version: str, now: float, slide: tuple[float, float] | None,
+            user: str | None) -> list[Any]:
+    """What the scripts that write are given."""
+    arguments: list[Any] = [token, now, '' if slide is None else milliseconds(slide[1] - now)]
+    if items is not None:
+        arguments += 'n', version, 'v', blob(items)
+    if slide is not None:
+        arguments += 'i', slide[0], 'x', slide[1]
+    if user is not None:
+        arguments += 'u', user
+    return arguments
 
 
 def _script(*parts: str) -> Script:

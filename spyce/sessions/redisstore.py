@@ -2,19 +2,16 @@
 from __future__ import annotations
 
 import builtins
-import logging
-import os
 import re
 import secrets
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 from spyce.sessions.blobs import blob, items_of
-from spyce.sessions.errors import SessionLocked, StoreError
+from spyce.sessions.errors import SessionLocked
 from spyce.sessions.ids import LOGIN_PREFIX, fingerprint
 from spyce.sessions.leases import Lease, Unreturned, taken
 from spyce.sessions.locking import Key, SessionLocks
@@ -29,14 +26,13 @@ from spyce.sessions.redisscripts import (
     WRITE_AND_RELEASE,
     WRITE_IF_SAME,
     Script,
+    changes,
     lock_script,
     milliseconds,
 )
 from spyce.sessions.redisusers import RedisUsers
 from spyce.sessions.users import index_text
 from spyce.sessions.values import Codec, Items
-
-log = logging.getLogger('spyce.session')
 
 TAG = 3
 """Characters of an id that choose the slot of a cluster: those that regenerate() leaves."""
@@ -48,8 +44,6 @@ MOST_HOPS = 10
 WAKE_SECONDS = 10
 PAGE = 500
 """Sessions read at once where all are wanted."""
-OLDEST = 6
-"""The first major version of the server that has what the scripts use."""
 
 Row = Sequence[Any]
 
@@ -113,23 +107,14 @@ class RedisStore(DirectStore):
         self._take_script = lock_script(lease, self._longest_pause)
         self._turns = SessionLocks()
         self._unreturned = Unreturned(lease)
-        _stores.add(self)
 
     def __repr__(self) -> str:
         return f'RedisStore({str(self._server)!r})'
 
     def check(self) -> None:
         """Ask the server. Raises StoreError if it does not answer or is too old; warns if it may evict sessions."""
-        self._server.command('SET', f'{self._prefix}salt', self.salt, 'NX')
-        self.salt = cast(bytes, self._server.command('GET', f'{self._prefix}salt'))  # equal log lines on all machines
-        info = self._server.info()
-        version = str(info.get('redis_version', OLDEST))
-        if int(version.partition('.')[0]) < OLDEST:
-            raise StoreError(f'{self._server}: sessions need Redis {OLDEST} or later, and this is {version}')
-        policy = info.get('maxmemory_policy', 'noeviction')
-        if policy != 'noeviction' and info.get('maxmemory') != 0:
-            log.warning('%s: maxmemory-policy is %s, so the server throws sessions away when its memory is full; set '
-                        'it to noeviction', self._server, policy)
+        self.salt = self._server.shared(f'{self._prefix}salt', self.salt)  # equal log lines on all machines
+        self._server.check()
 
     def close(self) -> None:
         self._server.close()
@@ -281,7 +266,7 @@ class RedisStore(DirectStore):
 
     def _update(self, script: Script, token: str, key: Key, items: Items | None, now: float,
                 slide: tuple[float, float] | None, renewal: tuple[str, float] | None, user: str | None) -> bool:
-        arguments = _changes(token, items, token, now, slide, user)
+        arguments = changes(token, items, token, now, slide, user)
         owner = self._index_ahead(key, now, slide, renewal, user) if renewal or user else ''
 
         def write(sessionid: str) -> Any:
@@ -315,7 +300,7 @@ class RedisStore(DirectStore):
         if user:
             self._index_ahead(key, now, slide, None, user)
         reply = self._server.run(WRITE_IF_SAME, self._keys(str(key)),
-                                 _changes(entry.version, items, version, now, slide, user))
+                                 changes(entry.version, items, version, now, slide, user))
         if reply != 1 and not isinstance(reply, list):
             return b''
         self._index_after(key, now, slide, reply)
@@ -396,30 +381,5 @@ class RedisStore(DirectStore):
             yield [(key[len(self._prefix):].partition('}')[2], row) for key, row in zip(page, rows, strict=True)]
 
 
-def _changes(token: str | bytes, items: Items | None, version: str, now: float, slide: tuple[float, float] | None,
-             user: str | None) -> builtins.list[Any]:
-    """What the scripts that write are given."""
-    arguments: list[Any] = [token, now, '' if slide is None else milliseconds(slide[1] - now)]
-    if items is not None:
-        arguments += 'n', version, 'v', blob(items)
-    if slide is not None:
-        arguments += 'i', slide[0], 'x', slide[1]
-    if user is not None:
-        arguments += 'u', user
-    return arguments
-
-
 def _text(field: bytes | None) -> str:
     return field.decode() if field else ''
-
-
-_stores: weakref.WeakSet[RedisStore] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for store in list(_stores):
-        store._server.forget_after_fork()
-
-
-if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_after_fork)

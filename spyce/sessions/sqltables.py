@@ -13,7 +13,9 @@ from spyce.sessions.errors import StoreError
 VERSION = 1
 
 UPGRADES: dict[int, Sequence[str]] = {}
-"""Statements that make tables of a version those of the next version; {table} is the name."""
+"""Statements that make tables of a version those of the next version; {table} is the name. With MariaDB and MySQL,
+where each is a transaction of its own, all are said again if one has failed, so each must bear that. Programs of the
+version before, which run on meanwhile, must find what they use."""
 
 LOCKED = 'the tables of the session store are being made by another process for too long'
 

@@ -28,8 +28,9 @@ store.check()
 """
 
 
-def test_processes_that_make_the_tables_at_once(url: str, table: str) -> None:
-    workers = [subprocess.Popen([sys.executable, '-c', WORKER, url, table], text=True, stdin=subprocess.PIPE,
+def run_at_once(program: str, url: str, table: str) -> None:
+    """Four processes of it, which all go on when the last is ready."""
+    workers = [subprocess.Popen([sys.executable, '-c', program, url, table], text=True, stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE) for _ in range(4)]
     for worker in workers:
         assert worker.stdout is not None
@@ -41,6 +42,10 @@ def test_processes_that_make_the_tables_at_once(url: str, table: str) -> None:
     for worker in workers:
         worker.communicate()
     assert [worker.returncode for worker in workers] == [0] * 4
+
+
+def test_processes_that_make_the_tables_at_once(url: str, table: str) -> None:
+    run_at_once(WORKER, url, table)
     assert execute(url, f"SELECT count(*) FROM {table}_meta WHERE name = 'salt'") == [(1,)]
 
 
@@ -110,6 +115,29 @@ def test_stores_on_one_table_write_equal_log_lines(make_store: Callable[..., SQL
     for store in stores:
         store.check()
     assert stores[0].salt == stores[1].salt
+
+
+UPGRADE_WORKER = """
+from spyce.sessions import sqltables
+sqltables.VERSION, sqltables.UPGRADES = 3, {
+    1: ('ALTER TABLE {table} ADD COLUMN note varchar(10)', "UPDATE {table} SET note = 'kept'"),
+    2: ('ALTER TABLE {table}_ids ADD COLUMN note varchar(10)',)}
+""" + WORKER
+
+
+def test_tables_of_an_earlier_version_become_those_of_this_one(url: str, table: str, store: SQLStore, clock: Clock,
+                                                              make_store: Callable[..., SQLStore]) -> None:
+    """Whichever of the processes with the new version is first; those with the old one that run still may go on."""
+    site = Site(store, clock)
+    sessionid = site.visit(n=1)
+    run_at_once(UPGRADE_WORKER, url, table)
+    assert execute(url, f"SELECT value FROM {table}_meta WHERE name = 'version'") == [('3',)]
+    assert execute(url, f'SELECT note FROM {table}') == [('kept',)]
+    assert execute(url, f'SELECT note FROM {table}_ids') == []
+    assert site.visit(sessionid, n=2) == sessionid
+    assert site.stored(sessionid) == {'n': 2}
+    with pytest.raises(StoreError, match=f'{table} .*version 3'):
+        make_store().check()
 
 
 def test_tables_of_a_later_version_are_refused(url: str, table: str, store: SQLStore,
