@@ -145,6 +145,34 @@ def test_the_stack_is_right_again_after_a_failed_include(site):
     assert client.get('/page.spy').text == '1\n'
 
 
+@pytest.mark.parametrize('mess', [
+    'globals().update(a=1, b=2, response=None)',
+    "del globals()['response']",
+    "globals().update(a=1); del globals()['response']; globals().update(b=2)",
+    "del globals()['response']; globals().update(a=1, response=None, b=2)",
+    "globals().update(a=1, b=2); del globals()['spyceDone'], globals()['_spyceOutput']",
+    'globals().clear()',
+])
+def test_the_names_of_a_page_are_the_same_for_every_request(site, mess):
+    client = site({'page.spy': f"[[.import name=include]][[\\\nif request.get1('mess'):\n    {mess}\n]]"
+                               "[[= sorted((k, type(v).__name__) for k, v in globals().items()) ]]"})
+    clean = client.get('/page.spy').text
+    assert "('include', 'include')" in clean
+    for _ in range(2):
+        client.get('/page.spy?mess=1')
+        assert client.get('/page.spy').text == clean
+
+
+def test_an_include_sees_the_modules_that_the_page_has_not_deleted(site):
+    client = site({
+        'page.spy': "[[.import name=include]][[ include.spyce('part.spi'); response._api.delModule('error') ]]"
+                    "[[ include.spyce('part.spi') ]]",
+        'part.spi': "[[= [name for name in ('error', 'stdout', 'include') if name in globals()] ]]"})
+    for _ in range(2):
+        assert client.get('/page.spy').text .splitlines() == [
+            "['error', 'stdout', 'include']", "['stdout', 'include']"]
+
+
 def test_a_capture_ends_when_the_captured_function_raises(site):
     client = site({'page.spy': r"""
         [[\
