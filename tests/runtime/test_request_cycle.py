@@ -169,7 +169,7 @@ def test_an_include_sees_the_modules_that_the_page_has_not_deleted(site):
                     "[[ include.spyce('part.spi') ]]",
         'part.spi': "[[= [name for name in ('error', 'stdout', 'include') if name in globals()] ]]"})
     for _ in range(2):
-        assert client.get('/page.spy').text .splitlines() == [
+        assert client.get('/page.spy').text.splitlines() == [
             "['error', 'stdout', 'include']", "['stdout', 'include']"]
 
 
