@@ -56,20 +56,12 @@ def real_file(file: str) -> str:
 def look_at_file(file: str) -> tuple[str, Status | None]:
     """The same, and what is known of the file there, None if there is none."""
     folder, name = split_path(file)
-    return _look_at(real_folder(folder), (name,))
+    return look_at(real_folder(folder), (name,))
 
 
-def real_path(folder: str, names: Sequence[str]) -> tuple[str, int]:
-    """The real path of folder/names, quick if there is no link on the way, and its st_mode, 0 if nothing is there.
-
-    folder: a real path.
-    """
-    path, status = _look_at(folder, names)
-    return path, 0 if status is None else status.st_mode
-
-
-def _look_at(folder: str, names: Sequence[str]) -> tuple[str, Status | None]:
-    """The same, with all that is known of the file there, None if there is none."""
+def look_at(folder: str, names: Sequence[str]) -> tuple[str, Status | None]:
+    """The real path of folder/names, quick if there is no link on the way, and what is known of the file there, None
+    if there is none. folder: a real path."""
     path, status = folder, None
     for name in names:
         path = _join(path, name)
@@ -120,7 +112,7 @@ def look_at_url(url: str, root: str, folder: str) -> tuple[str, Status | None]:
         raise TypeError(f'a url must be text, not {type(url).__name__}')
     if not url or _UNSAFE.search(url):
         raise PathRefused(f'{url!r} is not a usable path: it is empty, or has a backslash or a control character')
-    path, status = _look_at(root if url.startswith('/') else folder, url.lstrip('/').split('/'))
+    path, status = look_at(root if url.startswith('/') else folder, url.lstrip('/').split('/'))
     if is_below(path, root) or (not is_below(folder, root) and is_below(path, folder)):
         return path, status
     raise PathRefused(f'{url!r} lies outside of the folder of the site')

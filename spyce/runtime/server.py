@@ -267,9 +267,12 @@ class spyceServer:
 
     # -- requests ----------------------------------------------------------------------------------------------
 
-    def handle_page(self, request: Any, response: Any, file: str) -> int:
-        """Answer a request with the page in `file`. Returns the status code; the caller closes the response."""
-        return Execution(self, request, response).run(lambda: self.load_page(file))
+    def handle_page(self, request: Any, response: Any, file: str, status: Status | None = None) -> int:
+        """Answer a request with the page in `file`. Returns the status code; the caller closes the response.
+
+        status: what was just found out about the file, if anything.
+        """
+        return Execution(self, request, response).run(lambda: self.load_page(file, status=status))
 
     def fileHandler(self, request: Any, response: Any, filename: str, sig: str = '', args: Any = None,
                     kwargs: Any = None, config: Any = None) -> int:

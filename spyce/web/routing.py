@@ -7,7 +7,7 @@ import stat
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from spyce.runtime.paths import is_below, real_path
+from spyce.runtime.paths import Status, is_below, look_at
 
 if TYPE_CHECKING:
     from spyce.config import Config
@@ -28,10 +28,10 @@ class Kind(Enum):
     NOTHING = 'say that there is nothing'
 
 
-Route = tuple[Kind, str]
-"""What to do, and the real path of the file it is about, '' if there is none."""
+Route = tuple[Kind, str, Status | None]
+"""What to do, the real path of the file it is about, '' if there is none, and what is known of the file."""
 
-NOTHING: Route = (Kind.NOTHING, '')
+NOTHING: Route = (Kind.NOTHING, '', None)
 
 
 def route(path_info: str, root: str, config: Config) -> Route:
@@ -47,14 +47,14 @@ def route(path_info: str, root: str, config: Config) -> Route:
     found = _real_below(root, root, names)
     if found is None:
         return NOTHING
-    file, mode = found
-    if stat.S_ISDIR(mode):
+    file, status = found
+    if status is not None and stat.S_ISDIR(status.st_mode):
         if config.www_handlers.get('/') != 'directory':
             return NOTHING
-        return _index(root, file, config) if is_folder else (Kind.ADD_SLASH, file)
+        return _index(root, file, config) if is_folder else (Kind.ADD_SLASH, file, status)
     if is_folder:
         return NOTHING
-    return _file(names[-1], file, mode, config)
+    return _file(names[-1], file, status, config)
 
 
 def _segments(path_info: str) -> list[str] | None:
@@ -70,35 +70,36 @@ def _segments(path_info: str) -> list[str] | None:
     return path[1:].split('/')
 
 
-def _real_below(root: str, folder: str, names: list[str]) -> tuple[str, int] | None:
-    """The real path of folder/names, links followed, and its mode; None if that lies outside of root, or is hidden.
+def _real_below(root: str, folder: str, names: list[str]) -> tuple[str, Status | None] | None:
+    """The real path of folder/names, links followed, and what is known of it; None if that lies outside of root, or
+    is hidden.
 
     root, folder: real paths, without links; names: not hidden ones.
     """
-    real, mode = real_path(folder, names)
+    real, status = look_at(folder, names)
     if not is_below(real, root) or _HIDDEN in real[len(root.rstrip(os.sep)):]:
         return None
-    return real, mode
+    return real, status
 
 
 def _index(root: str, folder: str, config: Config) -> Route:
     for name in config.indexFiles:
         found = _real_below(root, folder, [name])
-        if found is not None and stat.S_ISREG(found[1]):
+        if found is not None and found[1] is not None and stat.S_ISREG(found[1].st_mode):
             return _file(name, *found, config)
     return NOTHING
 
 
-def _file(name: str, file: str, mode: int, config: Config) -> Route:
+def _file(name: str, file: str, status: Status | None, config: Config) -> Route:
     """The route to an existing or missing file; `name` is how the url calls it, links not followed."""
-    if mode and not stat.S_ISREG(mode):
+    if status is not None and not stat.S_ISREG(status.st_mode):
         return NOTHING
     handler = _handler(name, config)
     if handler == 'spyce':
-        return Kind.PAGE if mode else Kind.MISSING_PAGE, file
+        return Kind.MISSING_PAGE if status is None else Kind.PAGE, file, status
     # A link with a harmless name must not show the source of a page.
-    if mode and handler == 'dump' and _handler(os.path.basename(file), config) == 'dump':
-        return Kind.STATIC, file
+    if status is not None and handler == 'dump' and _handler(os.path.basename(file), config) == 'dump':
+        return Kind.STATIC, file, status
     return NOTHING
 
 

@@ -16,6 +16,7 @@ from spyce.web.status import reason
 
 if TYPE_CHECKING:
     from spyce.config import Config
+    from spyce.runtime.paths import Status
 
 log = logging.getLogger('spyce.web')
 
@@ -30,8 +31,11 @@ class PageServer(Protocol):
     def config(self) -> Config:
         """The configuration of the site."""
 
-    def handle_page(self, request: Any, response: Any, file: str) -> int:
-        """Answer with the page in `file`, or with its error page; the caller closes the response."""
+    def handle_page(self, request: Any, response: Any, file: str, status: Status | None = None) -> int:
+        """Answer with the page in `file`, or with its error page; the caller closes the response.
+
+        status: what was just found out about the file; None if there is none.
+        """
 
     def start_schedule(self) -> None:
         """Run the scheduled tasks of the site in this process."""
@@ -93,9 +97,9 @@ class Application:
             if request.environ.get('SCRIPT_NAME'):
                 return self._redirect_to_folder(request, start)
             path_info = '/'
-        kind, file = route(path_info, request.root, self.config)
+        kind, file, status = route(path_info, request.root, self.config)
         if kind is Kind.PAGE or kind is Kind.MISSING_PAGE:
-            return self._page(request, start, file)
+            return self._page(request, start, file, status)
         if kind is Kind.STATIC:
             return self._static(request, start, file)
         if kind is Kind.ADD_SLASH:
@@ -103,7 +107,7 @@ class Application:
             return self._redirect_to_folder(request, start)
         raise NotFound('there is nothing at this path')
 
-    def _page(self, request: WebRequest, start: _Start, file: str) -> Iterable[bytes]:
+    def _page(self, request: WebRequest, start: _Start, file: str, status: Status | None) -> Iterable[bytes]:
         # Pages of 2.1 saw GET and POST only; a page of today may want to answer them all. TRACE and CONNECT are
         # not for pages.
         self._check_method(request, PAGE_METHODS)
@@ -111,7 +115,7 @@ class Application:
         if length and length.isdecimal() and int(length[:20]) > self.config.max_body_bytes:
             raise RequestTooLarge('the body of the request is larger than max_body_bytes')
         response = WebResponse(start, request, self.config)
-        self.server.handle_page(request, response, file)
+        self.server.handle_page(request, response, file, status)
         return response.close()
 
     def _static(self, request: WebRequest, start: _Start, file: str) -> Iterable[bytes]:

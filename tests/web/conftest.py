@@ -27,7 +27,7 @@ class FunctionServer:
     def note_environment(self, environ: dict[str, Any]) -> None:
         self.environments.append(environ)
 
-    def handle_page(self, request: Any, response: Any, file: str) -> int:
+    def handle_page(self, request: Any, response: Any, file: str, status: Any = None) -> int:
         path = Path(file)
         if not path.exists():
             response.setReturnCode(404)
