@@ -136,6 +136,7 @@ class spyceWrapper:
                 self.output.drop_captures(self._depth)
             namespace, self._namespace, self._process = self._namespace, None, None
             self.instance = self.page_instance = None
+            self._modules = {}  # they hold this execution: so nothing of it is left for the garbage collector
             if namespace is not None:
                 self._request._stack.pop()
                 self.page.check_in(namespace)
