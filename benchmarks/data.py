@@ -9,7 +9,7 @@ ITEMS = [(number, f'Item <{number}>', f'{number * 1.25:.2f}') for number in rang
 
 PAGE = {
     'title': 'Orders of "Smith & Sons"', 'user': "Ann O'Neil", 'company': 'Smith & Sons', 'street': '12 Long Lane',
-    'town': 'Ely', 'country': 'United Kingdom', 'email': 'ann@example.org', 'phone': '+44 1353 000000',
+    'town': "King's Lynn", 'country': 'United Kingdom', 'email': 'ann@example.org', 'phone': '+44 1353 000000',
     'order': 10815, 'status': '<paid>', 'total': '1,187.50', 'tax': '237.50', 'notes': '', 'year': 2024,
 }
 """The 14 values of the page; its 15th expression is a sum."""

@@ -33,7 +33,8 @@ SPYCE = {
 [[ include.spyce('part.spi', {'town': town}) ]]
 <p>The next order is [[= order + 1 ]], of [[= year ]].</p>
 ''',
-    'part.spi': '{escaping}[[.import name=include]]<p class="note">Delivered to [[= include.context["town"] ]].</p>\n',
+    'part.spi': '[[.import name=include]]<p class="note">Delivered to [[= include.context["town"] ]].</p>\n',
+    # The transforms of a page count for what it includes; a parent is a page of its own.
     # The body is markup already, so it is written, not given as an expression that escaping would see.
     'parent.spi': '''{escaping}<!DOCTYPE html>
 <html><head><title>[[= child.title ]]</title></head>
