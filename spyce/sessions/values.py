@@ -94,7 +94,7 @@ def size_of(items: Items) -> int:
 
 def check_size(items: Items, limit: int) -> None:
     """Raise SessionTooLarge if the items take more than `limit` bytes."""
-    size = len(''.join(items)) + sum(map(len, items.values()))
+    size = size_of(items)
     if size > limit:
         largest = max(items, key=lambda name: size_of({name: items[name]}))
         raise SessionTooLarge(f'the session takes {size} bytes, and session_max_bytes is {limit}; the largest item is '
