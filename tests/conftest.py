@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import spyce
 from spyce.pytest_plugin import spyce_client  # noqa: F401  here even if the package is not installed
@@ -18,6 +19,9 @@ from spyce.sessions import MemoryStore
 from spyce.testing import Client
 
 START_LINE_TIMEOUT = 30
+
+settings.register_profile('any machine', deadline=None)  # none of these tests is about time
+settings.load_profile('any machine')
 
 MakeSite = Callable[..., Client]
 

@@ -15,11 +15,11 @@ SOAK = bool(os.environ.get('SPYCE_SOAK'))
 
 
 class ServerProcess:
-    """`spyce serve` on a free port of this machine; `log` has what it writes to stderr."""
+    """`spyce serve` on a free port of this machine; `log` has what it writes to stderr, by default beside `root`."""
 
-    def __init__(self, root: Path, *arguments: str) -> None:
+    def __init__(self, root: Path, *arguments: str, log: Path | None = None) -> None:
         self._command = [sys.executable, '-m', 'spyce', 'serve', str(root), '--port', '0', *arguments]
-        self.log = root.parent / 'server.log'
+        self.log = log or root.parent / 'server.log'
         self.start()
 
     def start(self) -> None:
