@@ -47,6 +47,17 @@ CREATE INDEX ids_by_key ON ids (key);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 
+OF_CONNECTIONS = (
+    'CREATE TEMP VIEW sessions AS SELECT id, e.* FROM ids JOIN entries e USING (key)',
+    """CREATE TEMP TRIGGER session_is_made INSTEAD OF INSERT ON sessions BEGIN
+       INSERT INTO ids (id, key) VALUES (new.id, new.key);
+       INSERT INTO entries VALUES (new.key, new.value, new.created, new.idle, new.expires, new.user); END""",
+    'CREATE TEMP TRIGGER session_has_ended AFTER DELETE ON entries BEGIN DELETE FROM ids WHERE key = old.key; END',
+)
+"""What makes a new session, and the end of one, single statements. While SQLite runs a statement, other threads have
+the interpreter; between two statements of a transaction its thread waits for them, and with it all who want to write.
+"""
+
 
 class Database:
     """A database file of sessions, for any number of threads and processes.
@@ -64,7 +75,8 @@ class Database:
         self._checked: Stamp | None = None  # of the folder, when all files were found to be those at their paths
         self._idle: deque[sqlite3.Connection] = deque()
         self._all: set[sqlite3.Connection] = set()
-        self._writing = threading.Lock()  # threads of one process queue here, not in SQLite's sleeps
+        self._writing = threading.Lock()  # transactions of one process queue here, not in SQLite's sleeps
+        self._is_prepared = False
         # Not __del__: the collector may take connections before the object that would close them.
         weakref.finalize(self, _close_connections, self._idle, self._all)
         _databases.add(self)
@@ -73,6 +85,7 @@ class Database:
         os.close(open_private_file(path))
         try:
             self._retry(self._prepare)
+            self._is_prepared = True
             self._identity = _identity(path)
         except BaseException:
             self.close()
@@ -104,16 +117,23 @@ class Database:
         return rows
 
     def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Do `work` in one transaction: all of it or nothing. It may be called again if the database is busy."""
+        """Do `work` in one transaction: all of it or nothing. It may be called again if the database is busy.
+
+        For what execute() and insert() cannot do: see OF_CONNECTIONS.
+        """
         with self._writing:
             result: Result = self._retry(_transaction, work)
             return result
 
     def execute(self, sql: str, values: tuple[object, ...] = ()) -> int:
         """Execute one statement, a transaction of its own. How many rows it changed."""
-        with self._writing:
-            count: int = self._retry(_row_count, sql, values)
-            return count
+        count: int = self._retry(_row_count, sql, values)
+        return count
+
+    def insert(self, sql: str, values: tuple[object, ...]) -> bool:
+        """The same for a statement that inserts. False, and nothing done, if a key is there already."""
+        is_done: bool = self._retry(_insert, sql, values)
+        return is_done
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
@@ -159,6 +179,8 @@ class Database:
         try:
             connection.execute('PRAGMA synchronous=NORMAL')
             connection.execute('PRAGMA trusted_schema=OFF')
+            if self._is_prepared:
+                _make_triggers(connection)
         except BaseException:
             connection.close()
             raise
@@ -180,6 +202,7 @@ class Database:
             raise StoreError(f'{self.path}: this session store is of version {version}, and this program knows '
                              f'version {VERSION}; use the program that made it, or remove the file and lose its '
                              'sessions')
+        _make_triggers(connection)
 
     def _unusable(self, error: sqlite3.Error) -> StoreError:
         advice = next((advice for part, advice in ADVICE.items() if part in str(error)), '')
@@ -199,6 +222,14 @@ def _rows(connection: sqlite3.Connection, sql: str, values: tuple[object, ...]) 
 
 def _row_count(connection: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> int:
     return connection.execute(sql, values).rowcount
+
+
+def _insert(connection: sqlite3.Connection, sql: str, values: tuple[object, ...]) -> bool:
+    try:
+        connection.execute(sql, values)
+    except sqlite3.IntegrityError:
+        return False
+    return True
 
 
 def _transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -249,6 +280,12 @@ def _make_tables(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(32),))
     connection.execute(f'PRAGMA application_id={APPLICATION_ID}')
     connection.execute(f'PRAGMA user_version={VERSION}')
+
+
+def _make_triggers(connection: sqlite3.Connection) -> None:
+    connection.execute('PRAGMA temp_store=MEMORY')
+    for statement in OF_CONNECTIONS:
+        connection.execute(statement)
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:

@@ -142,17 +142,9 @@ class DbmStore(DirectStore):
     def create(self, sessionid: str, items: Items, *, created: float, idle: float, expires: float,
                user: str = '') -> Key:
         key = secrets.randbits(62)
-        value = blob(items)
-
-        def insert(connection: sqlite3.Connection) -> None:
-            try:
-                connection.execute('INSERT INTO ids (id, key) VALUES (?, ?)', (sessionid, key))
-            except sqlite3.IntegrityError:
-                raise ValueError('there is a session of this id already') from None
-            connection.execute('INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)',
-                               (key, value, created, idle, expires, user or None))
-
-        self._database.write(insert)
+        if not self._database.insert('INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)',
+                                     (sessionid, key, blob(items), created, idle, expires, user or None)):
+            raise ValueError('there is a session of this id already')
         return key
 
     def update(self, key: Key, items: Items | None, *, now: float, slide: tuple[float, float] | None = None,
@@ -196,23 +188,12 @@ class DbmStore(DirectStore):
             lock.release()
 
     def remove(self, key: Key) -> bool:
-        def delete(connection: sqlite3.Connection) -> bool:
-            connection.execute('DELETE FROM ids WHERE key = ?', (key,))
-            return connection.execute('DELETE FROM entries WHERE key = ?', (key,)).rowcount == 1
-
-        return self._database.write(delete)
+        return self._database.execute('DELETE FROM entries WHERE key = ?', (key,)) == 1
 
     def delete_expired(self, limit: int = 1000, now: float | None = None) -> int:
-        moment = self._clock() if now is None else now
-
-        def delete(connection: sqlite3.Connection) -> int:
-            keys = connection.execute('SELECT key FROM entries WHERE expires <= ? ORDER BY expires LIMIT ?',
-                                      (moment, limit)).fetchall()
-            connection.executemany('DELETE FROM ids WHERE key = ?', keys)
-            connection.executemany('DELETE FROM entries WHERE key = ?', keys)
-            return len(keys)
-
-        return self._database.write(delete)
+        return self._database.execute('DELETE FROM entries WHERE key IN '
+                                      '(SELECT key FROM entries WHERE expires <= ? ORDER BY expires LIMIT ?)',
+                                      (self._clock() if now is None else now, limit))
 
     def list(self) -> builtins.list[str]:
         """The ids of all sessions, retired ones not."""
