@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +49,46 @@ def test_sessions_are_there_when_the_store_is_opened_again(tmp_path: Path, clock
     second = DbmStore(tmp_path, clock)
     assert Site(second, clock).stored(sessionid) == {'n': 1}
     second.close()
+
+
+class Slow(sqlite3.Connection):
+    """One that comes back from a statement late, as a thread does that has to wait for the interpreter."""
+
+    waiting = threading.Event()
+    may_go_on = threading.Event()
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        cursor = super().execute(sql, *values)
+        if threading.current_thread().name == 'slow' and not sql.startswith('SELECT'):
+            self.waiting.set()
+            self.may_go_on.wait(10)
+        return cursor
+
+
+@pytest.mark.parametrize('work', ['change', 'begin', 'end'])
+def test_a_thread_that_waits_for_the_interpreter_lets_others_save(work: str, dbm: DbmStore, clock: Clock,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(dbm, clock)
+    slow, other = site.visit(n=1), site.visit(n=1)
+    works = {'change': lambda: site.visit(slow, n=2), 'begin': lambda: site.visit(n=2),
+             'end': lambda: site.request(slow).invalidate()}
+    dbm.close()
+    monkeypatch.setattr(sqlite3, 'connect', partial(sqlite3.connect, factory=Slow))
+    Slow.waiting.clear()
+    Slow.may_go_on.clear()
+    dbm.check()
+    thread = threading.Thread(target=works[work], name='slow')
+    thread.start()
+    try:
+        assert Slow.waiting.wait(10)
+        site.visit(other, n=3)
+        assert site.stored(site.visit(n=4)) == {'n': 4}
+        assert site.stored(other) == {'n': 3}
+    finally:
+        assert thread.is_alive()
+        Slow.may_go_on.set()
+        thread.join()
+        dbm.close()
 
 
 def test_kill_9_loses_no_acknowledged_put(tmp_path: Path) -> None:
