@@ -121,8 +121,7 @@ class DbmStore(DirectStore):
         return self._fetch(self._open()[0], sessionid)
 
     def fetch_under(self, lock: Releasable, sessionid: str) -> tuple[Pointer, Entry] | None:
-        assert isinstance(lock, HeldLock)
-        return self._fetch(self._open(lock.stamp)[0], sessionid)
+        return self._fetch((self._opened or self._open())[0], sessionid)  # lock() has just looked
 
     def _fetch(self, database: Database, sessionid: str) -> tuple[Pointer, Entry] | None:
         rows = database.query(FETCH, (sessionid,))
@@ -237,7 +236,17 @@ class DbmStore(DirectStore):
 
     def lock(self, key: Key, timeout: float, max_waiters: int, label: str = '') -> HeldLock:
         try:
-            return (self._opened or self._open())[1].acquire(key, timeout, max_waiters, label, self.folder)
+            while True:
+                locks = (self._opened or self._open())[1]
+                lock = locks.acquire(key, timeout, max_waiters, label, self.folder)
+                try:
+                    is_there = self._open(lock.stamp)[1] is locks
+                except BaseException:
+                    lock.release()
+                    raise
+                if is_there:
+                    return lock
+                lock.release()  # a link leads to another folder by now, and that is where others lock
         except OSError as error:
             raise StoreError(f'{self.folder}: sessions cannot be locked: {error.strerror}') from error
 

@@ -178,17 +178,14 @@ class SessionItems(MutableMapping[str, Any]):
         _check_name(name)
         if name == self._options.session_index:
             check_indexed(name, value)
-        values = self._values
-        if values is None or self._read_only or (self._mode or self._options.session_lock) == 'readonly':
-            values = self._load_to_change(f'session[{name!r}] = ...')
-        values[name] = value
+        self._load_to_change('session[{!r}] = ...', name)[name] = value
         if not self._was_put:
             self._note_put()
 
     def __delitem__(self, name: str) -> None:
         if name in ENGINE_ITEMS:
             raise KeyError(name)
-        del self._load_to_change(f'del session[{name!r}]')[name]
+        del self._load_to_change('del session[{!r}]', name)[name]
 
     def put(self, name: str, value: Any) -> None:
         """session[name] = value."""
@@ -196,14 +193,14 @@ class SessionItems(MutableMapping[str, Any]):
 
     def delete(self, name: str) -> None:
         """Remove an item; one that is not there is fine."""
-        values = self._load_to_change(f'session.delete({name!r})')
+        values = self._load_to_change('session.delete({!r})', name)
         if name in values and name not in ENGINE_ITEMS:
             del values[name]
 
     def incr(self, name: str, by: Number = 1) -> Number:
         """Add to a number in the session, 0 if it is not there; its new value. In mode 'merge' stored at once."""
         _check_name(name)
-        values = self._load_to_change(f'session.incr({name!r})')
+        values = self._load_to_change('session.incr({!r})', name)
         added = None
         if self.mode == 'merge' and not values.is_changed(name) and name != self._options.session_index:
             added = self._link.incr(name, by)
@@ -255,12 +252,13 @@ class SessionItems(MutableMapping[str, Any]):
             if self._link.entry is None:
                 self._link.next_id = ''
 
-    def _load_to_change(self, what: str) -> SessionValues:
+    def _load_to_change(self, what: str, *names: str) -> SessionValues:
+        """The items, for who may change them. what: what he is about to do, for the error; {} in it are the names."""
         if self._read_only:
-            raise SessionReadOnly(f'{what}: the session can only be read now: {self._read_only}')
+            raise SessionReadOnly(f'{what.format(*names)}: the session can only be read now: {self._read_only}')
         if self.mode == 'readonly':
-            raise SessionReadOnly(f"{what}: the session was imported with readonly=True; import it without, or with "
-                                  "lock='merge' or lock='request'")
+            raise SessionReadOnly(f'{what.format(*names)}: the session was imported with readonly=True; import it '
+                                  "without, or with lock='merge' or lock='request'")
         return self._load()
 
     def _is_visitor(self) -> bool:

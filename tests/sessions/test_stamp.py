@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spyce.sessions import DbmStore, StoreError, rangelock, stamp
+from spyce.sessions import DbmStore, SessionLocked, StoreError, rangelock, stamp
 
 from .conftest import Clock, Site
 
@@ -43,6 +43,25 @@ def sessionid(site: Site) -> str:
     sessionid = site.visit(n=1)
     time.sleep(2 * SETTLING)
     return site.visit(sessionid, n=2)
+
+
+def test_a_link_set_to_a_copy_of_the_store_is_followed_to_where_others_lock(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / 'first').mkdir()
+    (tmp_path / 'link').symlink_to('first')
+    through_link = Site(DbmStore(tmp_path / 'link', clock), clock, session_lock_timeout=0.2)
+    sessionid = through_link.visit(n=1)
+    through_link.store.close()
+    shutil.copytree(tmp_path / 'first', tmp_path / 'second')
+    assert through_link.stored(sessionid) == {'n': 1}
+    (tmp_path / 'link').unlink()
+    (tmp_path / 'link').symlink_to('second')
+    time.sleep(2 * SETTLING)
+    holder = Site(DbmStore(tmp_path / 'second', clock), clock).request(sessionid)
+    holder['n'] = 2
+    with pytest.raises(SessionLocked):
+        through_link.visit(sessionid, n=3)
+    holder.finish()
+    assert through_link.request(sessionid)['n'] == 2
 
 
 def test_a_folder_that_has_just_changed_has_no_stamp(tmp_path: Path) -> None:
