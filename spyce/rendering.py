@@ -142,9 +142,12 @@ class Rendering(Execution):
         return self._printed(load, arguments)
 
     def _printed(self, load: Load, arguments: dict[str, Any]) -> str:
-        self._run_redirected(load, (), arguments)
-        self._complete()
-        return self._text_response.text()
+        try:
+            self._run_redirected(load, (), arguments)
+            self._complete()
+            return self._text_response.text()
+        finally:
+            self._let_go()
 
     def _show(self, wrapper: spyceWrapper, error: spyceRuntimeException) -> NoReturn:
         raise error.exception

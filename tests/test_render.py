@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from werkzeug.local import LocalProxy
 
 import spyce
 from spyce.page import PageSyntaxError, read_file
@@ -46,6 +47,14 @@ def test_a_page_gets_its_arguments_as_local_variables(folder):
 
 def test_source_that_is_in_no_file(tmp_path):
     assert spyce.render_string('[[= a ]]-[[= b ]]', root=tmp_path, a=1, b=None) == '1-\n'
+
+
+@pytest.mark.parametrize('escaping', ['', '[[.import name=transform]][[ transform.expr("html_encode") ]]'])
+def test_what_only_says_that_it_is_text_is_printed_as_the_text_that_it_means(tmp_path, escaping):
+    source = escaping + '[[= value ]] [[ response.write(value) ]] [[= stdout.capture(response.write, value)[1] ]]'
+    printed = spyce.render_string(source, root=tmp_path, value=LocalProxy(lambda: 'A & B'))
+    assert printed.replace('&amp;', '&').split() == 3 * ['A', '&', 'B']
+    assert ('&amp;' in printed) == bool(escaping)
 
 
 def test_a_page_can_do_without_an_argument_and_is_served_as_ever(folder):

@@ -29,19 +29,20 @@ def _alone_and_followed(template: str) -> tuple[str, str]:
 
 
 # What most of a page compiles to (see glue.py). What is done to the value of an expression while nothing else has to
-# see it differs between a page without transforms, which may run within one that has some, and a page with them.
-_PROLOGUE = '_spyceParts, _spyceFilters, _spyceExprs, _spyceStr, _spycePlain = _spyceOutput.for_code'
+# see it differs between a page without transforms, which may run within one that has some, and a page with them: there
+# it is escaped as html_encode() does it.
+_PROLOGUE = '_spyceParts, _spyceFilters, _spyceExprs, _spyceStr, _spyceType, _spycePlain = _spyceOutput.for_code'
 _TRANSFORMS = '_spyceCustom, _spyceEscape = _spyceOutput.custom, _spyceOutput.escape'
 _TEXT = '''if _spyceFilters: _spyceOutput.writeStatic({text})
 else: _spyceParts.append({text})'''
 _PLAIN = _alone_and_followed(
     '''_spyceValue = {value}
 if _spyceExprs: _spyceOutput.emit(_spyceValue)
-else: _spyceParts.append(_spyceValue if _spyceValue.__class__ is _spycePlain else _spyceStr(_spyceValue))''')
+else: _spyceParts.append(_spyceValue if _spyceType(_spyceValue) is _spycePlain else _spyceStr(_spyceValue))''')
 _ESCAPED = _alone_and_followed(
     """_spyceValue = {value}
 if _spyceCustom: _spyceOutput.emit(_spyceValue)
-else: _spyceText = _spyceEscape[0](_spyceValue if _spyceValue.__class__ is _spycePlain else """
+else: _spyceText = _spyceEscape[0](_spyceValue if _spyceType(_spyceValue) is _spycePlain else """
     """(_spyceValue := _spyceStr(_spyceValue))); """
     """_spyceParts.append(_spyceText if _spyceText is _spyceValue else _spyceText.replace('&#34;', '&quot;'))""")
 

@@ -46,6 +46,7 @@ class Execution:
         self.request = request
         self.output = Output(response)
         self._open_db: Any = None
+        self._ended: list[spyceWrapper] = []
         request.state.setdefault('arrived', time.time())
 
     @property
@@ -73,6 +74,7 @@ class Execution:
             raise
         finally:
             self._end_transaction(failed=True)  # what an error page or a late callback has left open
+            self._let_go()
         return self.response.returncode  # type: ignore[no-any-return]
 
     def _enter(self) -> None:
@@ -168,7 +170,13 @@ class Execution:
             elif wrapper.parent is not None:
                 self._run_parent(wrapper)
         finally:
+            self._ended.append(wrapper)
             wrapper.spyceDestroy(error)
+
+    def _let_go(self) -> None:
+        """The request is over. Not before: callbacks that wait for its end may ask a page for its modules."""
+        for wrapper in self._ended:
+            wrapper.let_go()
 
     def _run_parent(self, wrapper: spyceWrapper) -> None:
         """Run the parent template around what the page has printed."""

@@ -76,7 +76,7 @@ class Output:
         self.exprs: list[Callable[..., str]] = []  # empty if text() is all that happens to values of expressions
         self.custom: list[Callable[..., str]] = []  # empty if that is text() or html_encode()
         self.escape: list[Callable[[str], str]] = [_as_it_is]  # what of it remains to be done to text
-        self.for_code = (self.parts, self.filters, self.exprs, text, str)  # what generated code binds
+        self.for_code = (self.parts, self.filters, self.exprs, text, type, str)  # what generated code binds
         self.redirected: Any = None  # a file object put in place of stdout by a module (setStdout)
         self.marks: list[int] = []  # where in `parts` the open captures begin, the outermost first
         self._levels: tuple[tuple[int, FilterLike], ...] = ()
@@ -88,11 +88,12 @@ class Output:
 
     def write(self, s: object) -> None:
         """Dynamic output: response.write and print. Bytes go out as they are, past the filters."""
-        if s.__class__ is not str and not isinstance(s, str):
+        if type(s) is not str:
             if isinstance(s, bytes):
                 self.parts.append(s)  # type: ignore[arg-type]  # hand_over() and pop() know
                 return
-            s = text(s)
+            if not isinstance(s, str) or not issubclass(type(s), str):  # a proxy of a str says that it is one
+                s = text(s)
         if self.filters:
             self.filters[0].write(s)
         else:

@@ -127,21 +127,22 @@ class spyceWrapper:
 
     def spyceDestroy(self, theError: spyceRuntimeException | None = None) -> None:
         """Finish what is still to be finished and give everything back. Raises what a finish() raised."""
-        error = theError
         try:
-            if self._started:
-                error = self.finish_modules(theError)
+            error = self.finish_modules(theError)
         finally:
             if len(self.output.marks) > self._depth:
                 self.output.drop_captures(self._depth)
             namespace, self._namespace, self._process = self._namespace, None, None
             self.instance = self.page_instance = None
-            self._modules = {}  # they hold this execution: so nothing of it is left for the garbage collector
             if namespace is not None:
                 self._request._stack.pop()
                 self.page.check_in(namespace)
         if error is not None and error is not theError:
             raise error.exception
+
+    def let_go(self) -> None:
+        """The request is over: forget the modules, which hold this execution, so that no garbage is left to collect."""
+        self._modules = {}
 
     def _start_module(self, name: str, file: str | None = None) -> Any:
         if file is None and name in MODULE_NAMES:

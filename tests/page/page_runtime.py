@@ -23,7 +23,7 @@ class Output:
         self.filters: list[object] = [self] if slow else []
         self.exprs: list[object] = [self] if slow else []
         self.custom, self.escape = self.exprs, [lambda value: value]
-        self.for_code = (self.parts, self.filters, self.exprs, self.text, str)
+        self.for_code = (self.parts, self.filters, self.exprs, self.text, type, str)
 
     @staticmethod
     def text(value: object) -> str:
