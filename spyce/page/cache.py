@@ -12,9 +12,6 @@ V = TypeVar('V')
 STRING_LIMIT = 1000
 
 
-Status = os.stat_result
-
-
 class Signature(NamedTuple):
     """What tells one state of a file from another: taken from the open file, before it is read."""
 
@@ -23,7 +20,7 @@ class Signature(NamedTuple):
     inode: int
 
     @classmethod
-    def of(cls, status: Status) -> 'Signature':
+    def of(cls, status: os.stat_result) -> 'Signature':
         return cls(status.st_mtime_ns, status.st_size, status.st_ino)
 
 
@@ -46,7 +43,7 @@ class _Entry(Generic[V]):
     files: tuple[tuple[str, Signature], ...]
     bounded: bool
 
-    def is_stale(self, status: Status | None) -> bool:
+    def is_stale(self, status: os.stat_result | None) -> bool:
         """Whether a file has changed. status: what was just found out about the first one."""
         for path, (mtime_ns, size, inode) in self.files:
             if status is None:
@@ -77,7 +74,7 @@ class PageCache(Generic[V]):
         self._making: dict[Hashable, tuple[threading.RLock, int]] = {}  # lock, and how many threads hold or await it
         self._lock = threading.Lock()
 
-    def fresh(self, key: Hashable, status: Status | None = None) -> V | None:
+    def fresh(self, key: Hashable, status: os.stat_result | None = None) -> V | None:
         """The value of a key if it is there, and made from its files as they are now.
 
         :param status: what has just been found out about the first of these files.

@@ -16,10 +16,6 @@ _NO_NAMES = ('', os.curdir, os.pardir)
 
 RUNNABLE = ('.spy', '.spi')
 
-
-Status = os.stat_result
-"""What is known of a file. It tells one state of it from another, as long as it is no link."""
-
 # Remembered: pages are run again and again.
 split_path = lru_cache(maxsize=1000)(os.path.split)
 is_absolute = lru_cache(maxsize=1000)(os.path.isabs)
@@ -53,13 +49,13 @@ def real_file(file: str) -> str:
     return look_at_file(file)[0]
 
 
-def look_at_file(file: str) -> tuple[str, Status | None]:
+def look_at_file(file: str) -> tuple[str, os.stat_result | None]:
     """The same, and what is known of the file there, None if there is none."""
     folder, name = split_path(file)
     return look_at(real_folder(folder), (name,))
 
 
-def look_at(folder: str, names: Sequence[str]) -> tuple[str, Status | None]:
+def look_at(folder: str, names: Sequence[str]) -> tuple[str, os.stat_result | None]:
     """The real path of folder/names, quick if there is no link on the way, and what is known of the file there, None
     if there is none. folder: a real path."""
     path, status = folder, None
@@ -80,7 +76,7 @@ def _posix_join(folder: str, name: str) -> str:
 _join = _posix_join if os.name == 'posix' else os.path.join
 
 
-def _status(path: str, look: Callable[[str], Status]) -> Status | None:
+def _status(path: str, look: Callable[[str], os.stat_result]) -> os.stat_result | None:
     try:
         return look(path)
     except (OSError, ValueError):
@@ -106,7 +102,7 @@ def url_to_real(url: str, root: str, folder: str) -> str:
     return look_at_url(url, root, folder)[0]
 
 
-def look_at_url(url: str, root: str, folder: str) -> tuple[str, Status | None]:
+def look_at_url(url: str, root: str, folder: str) -> tuple[str, os.stat_result | None]:
     """The same, and what is known of the file there, None if there is none."""
     if not isinstance(url, str):
         raise TypeError(f'a url must be text, not {type(url).__name__}')

@@ -40,7 +40,7 @@ from spyce.runtime.imports import SiteImports
 from spyce.runtime.locks import Lock, dummyLock, fileLock, threadLock
 from spyce.runtime.modules import load_module_class
 from spyce.runtime.namespace import LoadedPage
-from spyce.runtime.paths import PathRefused, Status, page_to_run, real_folder
+from spyce.runtime.paths import PathRefused, page_to_run, real_folder
 from spyce.runtime.scheduler import Schedule, ScheduleRunner
 from spyce.runtime.sitekey import site_key
 from spyce.runtime.stdout import install_stdout
@@ -134,7 +134,7 @@ class spyceServer:
 
     # -- pages -------------------------------------------------------------------------------------------------
 
-    def load_page(self, file: str, signature: str = '', status: Status | None = None) -> LoadedPage:
+    def load_page(self, file: str, signature: str = '', status: os.stat_result | None = None) -> LoadedPage:
         """The compiled page in `file`, as the file is now. status: what was just found out about it, if anything.
 
         Raises spyceNotFound, spyceForbidden, PageSyntaxError.
@@ -267,7 +267,7 @@ class spyceServer:
 
     # -- requests ----------------------------------------------------------------------------------------------
 
-    def handle_page(self, request: Any, response: Any, file: str, status: Status | None = None) -> int:
+    def handle_page(self, request: Any, response: Any, file: str, status: os.stat_result | None = None) -> int:
         """Answer a request with the page in `file`. Returns the status code; the caller closes the response.
 
         status: what was just found out about the file, if anything.

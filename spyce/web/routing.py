@@ -7,7 +7,7 @@ import stat
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from spyce.runtime.paths import Status, is_below, look_at
+from spyce.runtime.paths import is_below, look_at
 
 if TYPE_CHECKING:
     from spyce.config import Config
@@ -28,7 +28,7 @@ class Kind(Enum):
     NOTHING = 'say that there is nothing'
 
 
-Route = tuple[Kind, str, Status | None]
+Route = tuple[Kind, str, os.stat_result | None]
 """What to do, the real path of the file it is about, '' if there is none, and what is known of the file."""
 
 NOTHING: Route = (Kind.NOTHING, '', None)
@@ -70,7 +70,7 @@ def _segments(path_info: str) -> list[str] | None:
     return path[1:].split('/')
 
 
-def _real_below(root: str, folder: str, names: list[str]) -> tuple[str, Status | None] | None:
+def _real_below(root: str, folder: str, names: list[str]) -> tuple[str, os.stat_result | None] | None:
     """The real path of folder/names, links followed, and what is known of it; None if that lies outside of root, or
     is hidden.
 
@@ -90,7 +90,7 @@ def _index(root: str, folder: str, config: Config) -> Route:
     return NOTHING
 
 
-def _file(name: str, file: str, status: Status | None, config: Config) -> Route:
+def _file(name: str, file: str, status: os.stat_result | None, config: Config) -> Route:
     """The route to an existing or missing file; `name` is how the url calls it, links not followed."""
     if status is not None and not stat.S_ISREG(status.st_mode):
         return NOTHING

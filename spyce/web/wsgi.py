@@ -16,7 +16,6 @@ from spyce.web.status import reason
 
 if TYPE_CHECKING:
     from spyce.config import Config
-    from spyce.runtime.paths import Status
 
 log = logging.getLogger('spyce.web')
 
@@ -31,7 +30,7 @@ class PageServer(Protocol):
     def config(self) -> Config:
         """The configuration of the site."""
 
-    def handle_page(self, request: Any, response: Any, file: str, status: Status | None = None) -> int:
+    def handle_page(self, request: Any, response: Any, file: str, status: os.stat_result | None = None) -> int:
         """Answer with the page in `file`, or with its error page; the caller closes the response.
 
         status: what was just found out about the file; None if there is none.
@@ -107,7 +106,7 @@ class Application:
             return self._redirect_to_folder(request, start)
         raise NotFound('there is nothing at this path')
 
-    def _page(self, request: WebRequest, start: _Start, file: str, status: Status | None) -> Iterable[bytes]:
+    def _page(self, request: WebRequest, start: _Start, file: str, status: os.stat_result | None) -> Iterable[bytes]:
         # Pages of 2.1 saw GET and POST only; a page of today may want to answer them all. TRACE and CONNECT are
         # not for pages.
         self._check_method(request, PAGE_METHODS)
