@@ -76,7 +76,6 @@ class Database:
         self._idle: deque[sqlite3.Connection] = deque()
         self._all: set[sqlite3.Connection] = set()
         self._writing = threading.Lock()  # transactions of one process queue here, not in SQLite's sleeps
-        self._is_prepared = False
         # Not __del__: the collector may take connections before the object that would close them.
         weakref.finalize(self, _close_connections, self._idle, self._all)
         _databases.add(self)
@@ -85,7 +84,6 @@ class Database:
         os.close(open_private_file(path))
         try:
             self._retry(self._prepare)
-            self._is_prepared = True
             self._identity = _identity(path)
         except BaseException:
             self.close()
@@ -146,8 +144,7 @@ class Database:
         Raises StoreError.
         """
         deadline: float | None = None
-        forkgate.enter()
-        try:
+        with forkgate.inside:
             while True:
                 try:
                     connection = self._idle.pop() if self._idle else self._connect()
@@ -171,15 +168,13 @@ class Database:
                 else:
                     self._idle.append(connection)
                     return result
-        finally:
-            forkgate.leave()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             connection.execute('PRAGMA synchronous=NORMAL')
             connection.execute('PRAGMA trusted_schema=OFF')
-            if self._is_prepared:
+            if self._identity is not None:  # else its tables are still to be made
                 _make_triggers(connection)
         except BaseException:
             connection.close()

@@ -18,32 +18,22 @@ PAUSE = 0.0005
 before_fork: list[Callable[[], None]] = []
 """Called when all threads are outside."""
 
-_inside: list[None] = []  # lists, since append and pop are indivisible and cheap
+_inside: list[None] = []
 _forking: list[None] = []
 
 
-def enter() -> None:
-    """The thread is about to be inside SQLite; not nested. It waits until no fork is under way."""
-    _inside.append(None)
-    while _forking:
-        _inside.pop()
-        time.sleep(PAUSE)
-        _inside.append(None)
-
-
-def leave() -> None:
-    """The thread is outside again."""
-    _inside.pop()
-
-
 class Inside:
-    """`with` this, a thread is inside SQLite."""
+    """`with` this, a thread is inside SQLite; not nested. Lists, since append and pop are indivisible and cheap."""
 
     def __enter__(self) -> None:
-        enter()
+        _inside.append(None)
+        while _forking:
+            _inside.pop()
+            time.sleep(PAUSE)
+            _inside.append(None)
 
     def __exit__(self, *details: object) -> None:
-        leave()
+        _inside.pop()
 
 
 inside = Inside()
