@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from spyce.cli import main
-from spyce.sessions import DbmStore, SessionManager, SessionOptions
+from spyce.sessions import DbmStore
 from tests.examples_in_text import examples
+from tests.stored_sessions import make_session
 
 COUNTER = '''[[.import name=session]]
 [[ session['n'] = session.get('n', 0) + 1 ]][[= session['n'] ]]'''
@@ -40,14 +39,7 @@ class Site:
 
     def make(self, age: float = 0, **items: Any) -> str:
         """A session that was made `age` seconds ago; its id."""
-        store = DbmStore(self.data)
-        options = SessionOptions(session_store=store, session_index='user')
-        manager = SessionManager(options, create_lock=lambda name: threading.RLock(), clock=lambda: time.time() - age)
-        session = manager.request_session([], secure=False)
-        session.update(items)
-        session.finish()
-        manager.close()
-        return session.sessionid
+        return make_session(DbmStore(self.data), age, **items)
 
     def ids(self) -> set[str]:
         store = DbmStore(self.data)

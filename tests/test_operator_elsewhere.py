@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from spyce.cli import main
-from spyce.sessions import SessionManager, SessionOptions
 from tests.remote_stores import KINDS, Place, place_of
+from tests.stored_sessions import make_session
 
 DAY = 86400
 
@@ -30,13 +28,7 @@ class Site:
 
     def make(self, age: float = 0, **items: Any) -> str:
         """A session that was made `age` seconds ago; its id."""
-        options = SessionOptions(session_store=self.place.store(), session_index='user')
-        manager = SessionManager(options, create_lock=lambda name: threading.RLock(), clock=lambda: time.time() - age)
-        session = manager.request_session([], secure=False)
-        session.update(items)
-        session.finish()
-        manager.close()
-        return session.sessionid
+        return make_session(self.place.store(), age, **items)
 
     def said(self, *arguments: str) -> str:
         done = CliRunner().invoke(main, ['sessions', *arguments, '--root', str(self.root)])

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,13 @@ def cookies(headers: list[tuple[str, str]]) -> list[str]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def dbm(tmp_path: Path, clock: Clock) -> Iterator[DbmStore]:
+    store = DbmStore(tmp_path, clock)
+    yield store
+    store.close()
 
 
 @pytest.fixture(params=['memory', 'dbm'])

@@ -37,11 +37,6 @@ for sessionid in ids:
 """
 
 
-@pytest.fixture
-def dbm(tmp_path: Path, clock: Clock) -> DbmStore:
-    return DbmStore(tmp_path, clock)
-
-
 def test_sessions_are_there_when_the_store_is_opened_again(tmp_path: Path, clock: Clock) -> None:
     first = DbmStore(tmp_path, clock)
     sessionid = Site(first, clock).visit(n=1)

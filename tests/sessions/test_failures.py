@@ -18,13 +18,6 @@ is_root = hasattr(os, 'geteuid') and os.geteuid() == 0
 
 
 @pytest.fixture
-def dbm(tmp_path: Path, clock: Clock) -> Iterator[DbmStore]:
-    store = DbmStore(tmp_path, clock)
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MB."""
     disk = tmp_path / 'disk'

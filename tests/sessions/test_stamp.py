@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,13 +23,6 @@ SETTLING = 0.05
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stamp, 'SETTLING', int(SETTLING * 1e9))
-
-
-@pytest.fixture
-def dbm(tmp_path: Path, clock: Clock) -> Iterator[DbmStore]:
-    store = DbmStore(tmp_path, clock)
-    yield store
-    store.close()
 
 
 @pytest.fixture
