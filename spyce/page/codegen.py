@@ -22,29 +22,16 @@ from spyce.page.tree import (
 )
 from spyce.page.writer import Writer
 
-
-def _alone_and_followed(template: str) -> tuple[str, str]:
-    """The templates for a value by itself, and for one that is followed by text."""
-    return template, template.replace('emit(_spyceValue)', 'emit(_spyceValue, {text})') + '; _spyceParts.append({text})'
-
-
-# What most of a page compiles to (see glue.py). What is done to the value of an expression while nothing else has to
-# see it differs between a page without transforms, which may run within one that has some, and a page with them: there
-# it is escaped as html_encode() does it.
-_PROLOGUE = '_spyceParts, _spyceFilters, _spyceExprs, _spyceStr, _spyceType, _spycePlain = _spyceOutput.for_code'
-_TRANSFORMS = '_spyceCustom, _spyceEscape = _spyceOutput.custom, _spyceOutput.escape'
-_TEXT = '''if _spyceFilters: _spyceOutput.writeStatic({text})
-else: _spyceParts.append({text})'''
-_PLAIN = _alone_and_followed(
-    '''_spyceValue = {value}
-if _spyceExprs: _spyceOutput.emit(_spyceValue)
-else: _spyceParts.append(_spyceValue if _spyceType(_spyceValue) is _spycePlain else _spyceStr(_spyceValue))''')
-_ESCAPED = _alone_and_followed(
-    """_spyceValue = {value}
-if _spyceCustom: _spyceOutput.emit(_spyceValue)
-else: _spyceText = _spyceEscape[0](_spyceValue if _spyceType(_spyceValue) is _spycePlain else """
-    """(_spyceValue := _spyceStr(_spyceValue))); """
-    """_spyceParts.append(_spyceText if _spyceText is _spyceValue else _spyceText.replace('&#34;', '&quot;'))""")
+# What most of a page compiles to (see glue.py): it calls what spyce/runtime/parts.py says. A page that has transforms
+# escapes in line, as html_encode() does it, unless something else is to be done.
+_PROLOGUE = '_spyceParts, _spyceType, _spycePlain = _spyceOutput.for_code'
+_TEXT = '_spyceParts.append({text})'
+_VALUE = ('_spyceValue = {value}\n'
+          '_spyceParts.value(_spyceValue if _spyceType(_spyceValue) is _spycePlain else _spyceParts.text(_spyceValue))')
+_ENCODED = ('_spyceValue = {value}\n'
+            '_spyceParts.encoded(_spyceParts.other(_spyceValue) if _spyceType(_spyceValue) is not _spycePlain '
+            'else _spyceText if (_spyceText := _spyceParts.encode(_spyceValue)) is _spyceValue '
+            """else _spyceText.replace('&#34;', '&quot;'))""")
 
 
 class _Generator:
@@ -59,8 +46,7 @@ class _Generator:
         self._exports = 0
         self._text: list[str] = []         # static text not yet written
         self._text_at = 0
-        self._value: Expression | None = None  # an expression whose value is not yet written
-        self._has_transforms = any(module.name == 'transform' for module in unit.imports)
+        self._value_template = _ENCODED if any(module.name == 'transform' for module in unit.imports) else _VALUE
 
     def run(self) -> Writer:
         out, unit = self.out, self.unit
@@ -120,8 +106,6 @@ class _Generator:
     def _prologue(self) -> None:
         out, unit = self.out, self.unit
         out.output(_PROLOGUE, '', unit.start)
-        if self._has_transforms:
-            out.output(_TRANSFORMS, '', unit.start)
         for name, arguments, at in unit.hoisted:
             closing = '\n)' if '#' in arguments.text else ')'
             end = arguments.offset(len(arguments.text)) if arguments.text else at
@@ -144,23 +128,19 @@ class _Generator:
                 if not self._text:
                     self._text_at = element.start
                 self._text.append(element.text)
-        elif isinstance(element, Expression):
-            self._flush()
+            return
+        self._flush()
+        if isinstance(element, Expression):
             self._expression(element)
         elif isinstance(element, Code):
-            self._flush()
             self._code(element.parts)
         elif isinstance(element, Init):
-            self._flush()
             self.out.glue(f'{element.name}.init()', element.start)
         elif isinstance(element, LoadTags):
-            self._flush()
             self._load(element.use, element.start)
         elif isinstance(element, TagOpen):
-            self._flush()
             self._open_tag(element)
         elif isinstance(element, TagClose):
-            self._flush()
             self._close_tag(element.traits, element.start)
 
     def _expression(self, element: Expression) -> None:
@@ -170,19 +150,13 @@ class _Generator:
             self.out.mixed(Mapped.at('_spyceOutput.writeExpr(', at), element.code,
                            Mapped.at(closing, element.code.offsets[-1]))
         else:
-            self._value = element
+            self.out.output(self._value_template, '', element.start, element.code)
 
     def _flush(self) -> None:
-        """Write the pending expression and text: one truth test for both."""
-        text = ''.join(self._text)
-        value = self._value
-        self._text = []
-        self._value = None
-        if value:
-            templates = _ESCAPED if self._has_transforms else _PLAIN
-            self.out.output(templates[bool(text)], text, value.start, value.code)
-        elif text:
-            self.out.output(_TEXT, text, self._text_at)
+        """Write the pending text."""
+        if self._text:
+            self.out.output(_TEXT, ''.join(self._text), self._text_at)
+            self._text = []
 
     def _code(self, parts: Sequence[Line | Close]) -> None:
         for part in parts:

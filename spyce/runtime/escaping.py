@@ -26,6 +26,11 @@ def html_encode(o: Any, also: str = '', **kwargs: Any) -> str:
         numeric = {ord(char): f'&#{ord(char)};' for char in also if char not in '&<>"\''}
         special = {ord(char): html_encode(char) for char in '&<>"\''}
         return text(o).translate({**numeric, **special})
+    return encode_text(o)
+
+
+def encode_text(o: object) -> str:
+    """html_encode() with no more than one argument."""
     plain = o if type(o) is str else text(o)
     encoded = escape(plain)
     return encoded if encoded is plain else encoded.replace('&#34;', '&quot;')

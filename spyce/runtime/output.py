@@ -1,10 +1,8 @@
 """The output of one request: one list of text for its whole life, captures as marks into it, and the filter chain.
 
-Generated code binds `parts` once and appends to that list directly. So the list is never replaced, only emptied in
-place, and whatever must see each write (a filter, unbuffered output) makes `filters` non-empty, which generated code
-tests before it takes the fast path. Of filters one kind is so common that it has a path of its own: a transform of
-expressions only. It stands in `exprs`, and all else goes as without filters. If it is html_encode, `custom` stays
-empty, and the code of a page that has transforms applies by itself what `escape` holds.
+Generated code binds `parts` once and puts text there directly. So the list is never replaced, only emptied in place,
+and whatever must see each write (a filter, unbuffered output) gives it another class (parts.py). Of filters one kind is
+so common that it has a path of its own: a transform of expressions only.
 """
 from __future__ import annotations
 
@@ -12,7 +10,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from spyce.runtime.escaping import escape, html_encode, text
+from spyce.runtime.escaping import html_encode, text
+from spyce.runtime.parts import ChangedParts, EncodedParts, FilteredParts, Parts
 
 PAGE_LEVEL = 20
 """Filters here belong to the source that sets them: transforms."""
@@ -71,12 +70,10 @@ class Output:
     """All that one request prints, in order, until it is sent."""
 
     def __init__(self, response: RawResponse) -> None:
-        self.parts: list[str] = []
+        self.parts = Parts()
+        self.for_code = (self.parts, type, str)  # what generated code binds
         self.filters: list[FilterLike] = []
-        self.exprs: list[Callable[..., str]] = []  # empty if text() is all that happens to values of expressions
-        self.custom: list[Callable[..., str]] = []  # empty if that is text() or html_encode()
-        self.escape: list[Callable[[str], str]] = [_as_it_is]  # what of it remains to be done to text
-        self.for_code = (self.parts, self.filters, self.exprs, text, type, str)  # what generated code binds
+        self._to_text: Callable[..., str] = _text_only  # what happens to values of expressions, if there are no filters
         self.redirected: Any = None  # a file object put in place of stdout by a module (setStdout)
         self.marks: list[int] = []  # where in `parts` the open captures begin, the outermost first
         self._levels: tuple[tuple[int, FilterLike], ...] = ()
@@ -90,14 +87,14 @@ class Output:
         """Dynamic output: response.write and print. Bytes go out as they are, past the filters."""
         if type(s) is not str:
             if isinstance(s, bytes):
-                self.parts.append(s)  # type: ignore[arg-type]  # hand_over() and pop() know
+                self.parts.put(s)  # hand_over() and pop() know
                 return
             if not isinstance(s, str) or not issubclass(type(s), str):  # a proxy of a str says that it is one
                 s = text(s)
         if self.filters:
             self.filters[0].write(s)
         else:
-            self.parts.append(s)
+            self.parts.put(s)
 
     def writeStatic(self, s: str) -> None:
         """Text of the page."""
@@ -110,21 +107,8 @@ class Output:
         """The value of an expression tag, with its keyword arguments, which only filters see."""
         if self.filters:
             self.filters[0].writeExpr(o, **kw)
-        elif self.exprs:
-            self.parts.append(self.exprs[0](o, **kw))
         else:
-            self.parts.append(text(o))
-
-    def emit(self, o: object, following: str | None = None) -> None:
-        """The value of an expression tag and the text behind it, while `exprs` is not empty."""
-        if self.filters:
-            self.filters[0].writeExpr(o)
-            if following is not None:
-                self.filters[0].writeStatic(following)
-        else:
-            self.parts.append(self.exprs[0](o))
-            if following is not None:
-                self.parts.append(following)
+            self.parts.put(self._to_text(o, **kw))
 
     # -- captures ----------------------------------------------------------------------------------------------
 
@@ -204,7 +188,7 @@ class Output:
     @property
     def is_filtered(self) -> bool:
         """Whether anything stands between what a page prints and its output."""
-        return bool(self.exprs)
+        return type(self.parts) is not Parts
 
     def link(self) -> None:
         """Make the chain; to be called when a filter in it has come to do something else."""
@@ -213,22 +197,23 @@ class Output:
         if len(chain) == 1 and not self._unbuffered and hasattr(chain[0], 'only_exprs'):
             function = chain[0].only_exprs()
         if function is not None:
+            self.parts.become(EncodedParts if function is html_encode else ChangedParts, function)
             chain = []
         elif chain or self._unbuffered:
             chain.append(Sink(self))
-            function = text
+            self.parts.become(FilteredParts, chain[0])
+        else:
+            self.parts.become(Parts)
         for filter, following in zip(chain, chain[1:]):  # noqa: B905  one shorter on purpose
             filter.setNext(following)
-        self.filters[:] = chain  # in place: generated code holds these lists
-        self.exprs[:] = [] if function is None else [function]
-        self.custom[:] = [] if function is html_encode else self.exprs
-        self.escape[:] = [escape if function is html_encode else _as_it_is]
+        self.filters = chain
+        self._to_text = function or _text_only
 
     # -- towards the client ------------------------------------------------------------------------------------
 
     def append(self, s: str) -> None:
         """Text that has passed all filters."""
-        self.parts.append(s if isinstance(s, str) else text(s))
+        self.parts.put(s if isinstance(s, str) else text(s))
         if self._unbuffered and not self.marks:
             self.send()
 
@@ -290,8 +275,9 @@ class Output:
         self.redirected = None
 
 
-def _as_it_is(value: str) -> str:
-    return value
+def _text_only(value: object, **options: Any) -> str:
+    """text(); what else an expression tag says is for filters."""
+    return text(value)
 
 
 def _joined(captured: list[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from page_tags import Taglib
 
 from spyce.page import CompiledPage, PageSource, TagLibraries, compile_page
+from spyce.runtime.parts import FilteredParts, Parts
 
 FILE = '/site/page.spy'
 
@@ -19,26 +20,22 @@ class Output:
     """The `_spyceOutput` of a page; with `slow` every run takes the way through the filters."""
 
     def __init__(self, slow: bool = False) -> None:
-        self.parts: list[str] = []
-        self.filters: list[object] = [self] if slow else []
-        self.exprs: list[object] = [self] if slow else []
-        self.custom, self.escape = self.exprs, [lambda value: value]
-        self.for_code = (self.parts, self.filters, self.exprs, self.text, type, str)
+        self.parts = Parts()
+        if slow:
+            self.parts.become(FilteredParts, self)
+        self.for_code = (self.parts, type, str)
 
     @staticmethod
     def text(value: object) -> str:
         return '' if value is None else str(value)
 
     def write(self, text: str) -> None:
-        self.parts.append(text)
+        self.parts.put(text)
 
     writeStatic = write  # noqa: N815
 
     def writeExpr(self, value: object, **options: object) -> None:  # noqa: N802
-        self.parts.append(self.text(value) + ''.join(f'{{{k}={v}}}' for k, v in options.items()))
-
-    def emit(self, value: object, following: str = '') -> None:
-        self.parts += [self.text(value), following]
+        self.parts.put(self.text(value) + ''.join(f'{{{k}={v}}}' for k, v in options.items()))
 
 
 class Lambdas:
