@@ -29,9 +29,9 @@ _TEXT = '_spyceParts.append({text})'
 _VALUE = ('_spyceValue = {value}\n'
           '_spyceParts.value(_spyceValue if _spyceType(_spyceValue) is _spycePlain else _spyceParts.text(_spyceValue))')
 _ENCODED = ('_spyceValue = {value}\n'
-            '_spyceParts.encoded(_spyceParts.other(_spyceValue) if _spyceType(_spyceValue) is not _spycePlain '
-            'else _spyceText if (_spyceText := _spyceParts.encode(_spyceValue)) is _spyceValue '
-            """else _spyceText.replace('&#34;', '&quot;'))""")
+            '_spyceParts.encoded((_spyceText if (_spyceText := _spyceParts.encode(_spyceValue)) is _spyceValue '
+            """else _spyceText.replace('&#34;', '&quot;')) """
+            'if _spyceType(_spyceValue) is _spycePlain else _spyceParts.other(_spyceValue))')
 
 
 class _Generator:

@@ -127,7 +127,7 @@ class Output:
 
     def take(self) -> str:
         """What was printed and not yet sent; then back to the state at the start of the request."""
-        taken = _joined(self.parts)
+        taken = _joined(self.parts[:])
         self.reset()
         return taken
 
@@ -238,7 +238,7 @@ class Output:
 
     def hand_over(self) -> None:
         """Move what is not being captured into the raw response, without sending it yet."""
-        ready = self.parts[:self.marks[0]] if self.marks else self.parts
+        ready = self.parts[:self.marks[0] if self.marks else None]  # a plain list, which join() wants
         if not ready:
             return
         try:
