@@ -1,9 +1,11 @@
 """What a page error is for pages and modules: the object that they get."""
 from __future__ import annotations
 
+import builtins
 import linecache
 import os
 import traceback
+from functools import cached_property
 from types import TracebackType
 
 TracebackEntry = tuple[str, int, str, str]
@@ -12,22 +14,45 @@ ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class spyceRuntimeException(Exception):
-    """An exception of a page with what is known of it: the object that modules' finish() gets (reference 3)."""
+    """An exception of a page with what is known of it: the object that modules' finish() gets (reference 3).
+
+    Its texts are made when somebody asks for them: each of the pages around the one that failed has such an object,
+    and of a hundred pages within each other none may want to know.
+    """
 
     def __init__(self, exception: BaseException) -> None:
         super().__init__(str(exception))
         self.exception = exception
         self.type = type(exception)
-        self.msg = ''.join(traceback.format_exception_only(self.type, exception))
-        self.traceback = page_traceback(exception.__traceback__)
-        if hasattr(exception, 'place'):  # where the page asks for what is missing
-            self.traceback.append((*exception.place, '', ''))
-        if isinstance(exception, SyntaxError) and exception.filename:
-            self.traceback.append((exception.filename, exception.lineno or 1, '', (exception.text or '').strip()))
-        self.file = self.traceback[-1][0] if self.traceback else ''
-        self.str = ''.join(traceback.format_exception(exception))
+        self._trace = exception.__traceback__  # as far as this page: those around it make it longer
 
-    def __str__(self) -> str:
+    @cached_property
+    def msg(self) -> builtins.str:
+        """Class and message of the exception, as the last lines of its usual traceback have them."""
+        return ''.join(traceback.format_exception_only(self.type, self.exception))
+
+    @cached_property
+    def traceback(self) -> list[TracebackEntry]:
+        """(file, line, function, text) of each frame, the oldest first."""
+        entries = page_traceback(self._trace)
+        exception = self.exception
+        if hasattr(exception, 'place'):  # where the page asks for what is missing
+            entries.append((*exception.place, '', ''))
+        if isinstance(exception, SyntaxError) and exception.filename:
+            entries.append((exception.filename, exception.lineno or 1, '', (exception.text or '').strip()))
+        return entries
+
+    @cached_property
+    def file(self) -> builtins.str:
+        """Where it was raised."""
+        return self.traceback[-1][0] if self.traceback else ''
+
+    @cached_property
+    def str(self) -> builtins.str:
+        """The usual traceback, the engine's frames included."""
+        return ''.join(traceback.format_exception(self.type, self.exception, self._trace))
+
+    def __str__(self) -> builtins.str:
         return self.msg.strip()
 
 

@@ -1,10 +1,13 @@
 """What happens between a request and its answer: modules, redirects, parents, errors."""
 from __future__ import annotations
 
+import linecache
 import threading
 from pathlib import Path
 
 import pytest
+
+import spyce
 
 TRACE = """
     from spyceModule import spyceModule
@@ -131,6 +134,31 @@ def test_a_page_that_includes_itself_is_an_error(site):
     answer = site({'page.spy': page}, debug=True).get('/page.spy')
     assert answer.status == 500
     assert 'within each other' in answer.text
+
+
+def test_an_error_is_not_formatted_once_for_each_page_around_it(site, monkeypatch):
+    looks = []
+    look = linecache.checkcache  # whoever formats an error looks whether the sources of its frames have changed
+    monkeypatch.setattr(linecache, 'checkcache', lambda *file: (looks.append(file), look(*file)))
+    page = "[[.import name=include]][[ include.spyce('page.spy') ]]"
+    assert site({'page.spy': page}, debug=True).get('/page.spy').status == 500
+    assert len(looks) < spyce.MAX_STACK
+
+
+def test_the_error_that_an_inner_page_had_begins_there_whenever_it_is_asked(site):
+    keep = """
+        from spyceModule import spyceModule
+        class keep(spyceModule):
+            def finish(self, error=None): self._api.getServerGlobals()['kept'] = error
+        """
+    files = {'keep.py': keep, 'page.spy': "[[.import name=include]][[ include.spyce('inner.spi') ]]",
+             'inner.spi': '[[.import name=keep]]\n[[ 1/0 ]]'}
+    client = site(files, globals={})
+    assert client.get('/page.spy').status == 500
+    error = client.app.server.globals['kept']
+    assert [(Path(file).name, line, text) for file, line, _, text in error.traceback] == [
+        ('inner.spi', 2, '[[ 1/0 ]]')]
+    assert 'inner.spi' in error.str and 'page.spy' not in error.str
 
 
 def test_a_parent_that_is_its_own_parent_is_an_error(site):
