@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from spyce.sessions import DbmStore, MemoryStore, RequestSession, SessionManager, SessionOptions, SessionStore
+from spyce.sessions.leases import Lease
 
 START = 1_000_000_000.0
 
@@ -56,6 +57,21 @@ class Site:
         return items
 
 
+class Waiters:
+    """Requests that have begun to wait for a session that another machine has."""
+
+    def __init__(self) -> None:
+        self._begun = threading.Semaphore(0)
+
+    def add(self) -> None:
+        self._begun.release()
+
+    def expect(self, count: int = 1) -> None:
+        """Go on when so many more have begun to wait."""
+        for _ in range(count):
+            assert self._begun.acquire(timeout=30)
+
+
 def cookies(headers: list[tuple[str, str]]) -> list[str]:
     return [value for name, value in headers if name == 'Set-Cookie']
 
@@ -63,6 +79,19 @@ def cookies(headers: list[tuple[str, str]]) -> list[str]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def waiters(monkeypatch: pytest.MonkeyPatch) -> Waiters:
+    waiters, flag = Waiters(), Lease.has_waited
+
+    def note(lease: Lease, has_waited: bool) -> None:
+        if has_waited and not flag.__get__(lease):
+            waiters.add()
+        flag.__set__(lease, has_waited)
+
+    monkeypatch.setattr(Lease, 'has_waited', property(flag.__get__, note))
+    return waiters
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from spyce.sessions import RequestSession, SessionLocked, StoreError
 from tests.proxy import Proxy
 from tests.remote_stores import KINDS, ON_A_SERVER, Place, place_of
 
-from .conftest import Clock, Site
+from .conftest import Clock, Site, Waiters
 
 LEASE = 0.3
 
@@ -93,16 +93,15 @@ def end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def in_thread(late: RequestSession, **items: Any) -> threading.Thread:
-    """A request that goes on in a thread, and has to wait there."""
+def in_thread(late: RequestSession, waiters: Waiters, **items: Any) -> threading.Thread:
+    """A request that goes on in a thread, and waits there."""
     def go_on() -> None:
         late.update(items)
         late.finish()
 
     thread = threading.Thread(target=go_on)
     thread.start()
-    thread.join(0.2)
-    assert thread.is_alive()
+    waiters.expect()
     return thread
 
 
@@ -120,14 +119,14 @@ def test_processes_lose_no_update(place: Place, machine: Any, lock: str) -> None
     assert site.stored(sessionid) == {'n': 120}
 
 
-def test_merging_respects_who_has_the_session_for_himself(machine: Any) -> None:
+def test_merging_respects_who_has_the_session_for_himself(machine: Any, waiters: Waiters) -> None:
     here, there = machine(), machine()
     sessionid = here.visit(n=1)
     merging = there.request(sessionid, lock='merge')
     assert merging['n'] == 1
     holder = here.request(sessionid)
     holder['n'] = 2
-    thread = in_thread(merging, merged=True)
+    thread = in_thread(merging, waiters, merged=True)
     holder.finish()
     thread.join(10)
     assert here.stored(sessionid) == {'n': 2, 'merged': True}
@@ -146,14 +145,15 @@ def test_who_waits_in_vain_is_told(machine: Any) -> None:
     assert there.visit(sessionid, n=3) == sessionid
 
 
-def test_a_request_in_flight_finds_the_session_that_got_a_new_id_while_it_waited(machine: Any, clock: Clock) -> None:
+def test_a_request_in_flight_finds_the_session_that_got_a_new_id_while_it_waited(machine: Any, clock: Clock,
+                                                                                 waiters: Waiters) -> None:
     here, there = machine(), machine()
     old, arrived = here.visit(n=1), clock()
     clock.advance(1)
     renewing = here.request(old)
     assert renewing['n'] == 1
     renewing.regenerate()
-    thread = in_thread(there.request(old, arrived=arrived), m=2)
+    thread = in_thread(there.request(old, arrived=arrived), waiters, m=2)
     renewing.finish()
     thread.join(10)
     assert here.stored(renewing.sessionid) == {'n': 1, 'm': 2}
@@ -162,13 +162,14 @@ def test_a_request_in_flight_finds_the_session_that_got_a_new_id_while_it_waited
 
 
 @pytest.mark.parametrize('skew', [-1.0, -0.02, 0.0, 1.0])
-def test_who_waited_for_a_session_has_it_under_its_new_id_whatever_the_clocks_say(machine: Any, skew: float) -> None:
+def test_who_waited_for_a_session_has_it_under_its_new_id_whatever_the_clocks_say(machine: Any, waiters: Waiters,
+                                                                                  skew: float) -> None:
     here, there = machine(time.time), machine(lambda: time.time() + skew)
     sessionid = here.visit(n=1)
     renewing = here.request(sessionid)
     renewing['user'] = 'ada'
     renewing.regenerate()
-    thread = in_thread(there.request(sessionid), basket=1)
+    thread = in_thread(there.request(sessionid), waiters, basket=1)
     renewing.finish()
     thread.join(10)
     assert here.stored(renewing.sessionid) == {'n': 1, 'user': 'ada', 'basket': 1}

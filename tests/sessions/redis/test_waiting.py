@@ -10,11 +10,11 @@ import pytest
 from tests.redis_server import RedisStore, redis
 from tests.remote_stores import Place
 
-from ..conftest import Clock, Site
+from ..conftest import Clock, Site, Waiters
 
 
-def test_who_waits_is_woken_long_before_he_would_look_again(make_store: Callable[..., RedisStore],
-                                                            clock: Clock) -> None:
+def test_who_waits_is_woken_long_before_he_would_look_again(make_store: Callable[..., RedisStore], clock: Clock,
+                                                            waiters: Waiters) -> None:
     here, there = Site(make_store(), clock), Site(make_store(), clock)
     sessionid = here.visit(n=1)
     for _ in range(3):
@@ -28,7 +28,7 @@ def test_who_waits_is_woken_long_before_he_would_look_again(make_store: Callable
 
         thread = threading.Thread(target=wait)
         thread.start()
-        time.sleep(0.1)
+        waiters.expect()
         freed = time.monotonic()
         holder.finish()
         thread.join(10)
@@ -37,7 +37,7 @@ def test_who_waits_is_woken_long_before_he_would_look_again(make_store: Callable
 
 @pytest.mark.parametrize('how', ['regenerate', 'invalidate'])
 def test_all_who_wait_are_woken_when_the_id_means_nothing_any_more(make_store: Callable[..., RedisStore],
-                                                                   clock: Clock, how: str) -> None:
+                                                                   clock: Clock, waiters: Waiters, how: str) -> None:
     sites = [Site(make_store(), clock) for _ in range(5)]
     sessionid = sites[0].visit(n=1)
     holder = sites[0].request(sessionid)
@@ -45,7 +45,7 @@ def test_all_who_wait_are_woken_when_the_id_means_nothing_any_more(make_store: C
     threads = [threading.Thread(target=lambda site=site: site.request(sessionid).get('n')) for site in sites[1:]]
     for thread in threads:
         thread.start()
-    time.sleep(0.2)
+    waiters.expect(4)
     getattr(holder, how)()
     holder.finish()
     begun = time.monotonic()
@@ -67,7 +67,7 @@ def test_an_answer_may_take_less_time_than_the_wait_for_a_lock(make_store: Calla
 
 
 def test_however_many_threads_wait_there_is_a_connection_for_the_holders(make_store: Callable[..., RedisStore],
-                                                                        clock: Clock) -> None:
+                                                                        clock: Clock, waiters: Waiters) -> None:
     here, there = Site(make_store(), clock), Site(make_store(), clock)
     ids = [here.visit(n=number) for number in range(120)]
     holders = [here.request(sessionid) for sessionid in ids]
@@ -75,7 +75,7 @@ def test_however_many_threads_wait_there_is_a_connection_for_the_holders(make_st
     threads = [threading.Thread(target=there.visit, args=(sessionid,), kwargs={'m': 1}) for sessionid in ids]
     for thread in threads:
         thread.start()
-    time.sleep(0.2)
+    waiters.expect(120)
     for holder in holders:
         holder.finish()
     for thread in threads:
