@@ -1,6 +1,7 @@
 """Databases for tests of SQLStore: an SQLite file, and the servers that are there."""
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 from collections.abc import Iterator
@@ -16,9 +17,10 @@ SQLStore: Any = sessions.SQLStore  # a module that imports it from here is skipp
 
 from spyce.sessions.sqlserver import engine_at  # noqa: E402  it needs the package
 
+# ssl_disabled: else PyMySQL reads all certificates of the machine for each connection.
 SERVERS = {
     'postgresql': ('SPYCE_TEST_POSTGRESQL_URL', 'postgresql://postgres@127.0.0.1:5432/test'),
-    'mariadb': ('SPYCE_TEST_MARIADB_URL', 'mariadb://root@127.0.0.1:3306/test'),
+    'mariadb': ('SPYCE_TEST_MARIADB_URL', 'mariadb://root@127.0.0.1:3306/test?ssl_disabled=true'),
 }
 """Where a server is: the variable of the environment that says it, and where one is looked for without it."""
 
@@ -42,11 +44,26 @@ def _problem(url: str) -> str:
         return str(error).partition('\n')[0]
 
 
+@functools.cache
+def operator(url: str) -> Any:
+    """An engine for what tests say themselves to a database."""
+    return engine_at(url, 10)
+
+
 def execute(url: str, statement: str) -> list[Any]:
     """The rows that a statement gives, as an operator of the database would see them."""
-    with engine_at(url, 10).connect() as connection:
+    with operator(url).connect() as connection:
         result = connection.exec_driver_sql(statement)
         return list(result.fetchall()) if result.returns_rows else []
+
+
+def empty(url: str, table: str) -> None:
+    """Make the tables of a store, if it has made them, as they were when they were new."""
+    with operator(url).connect() as connection:
+        if sqlalchemy.inspect(connection).has_table(table):
+            for statement in ('BEGIN', f'DELETE FROM {table}', f'DELETE FROM {table}_ids',
+                              f"UPDATE {table}_meta SET value = '' WHERE name = 'cleaned'", 'COMMIT'):
+                connection.exec_driver_sql(statement)
 
 
 def on(*kinds: str) -> Any:
@@ -59,7 +76,7 @@ def own_table(url: str) -> Iterator[str]:
     """The name of a table in a database that others use, too; what begins with it is dropped at the end."""
     name = f'test_{secrets.token_hex(6)}'
     yield name
-    with engine_at(url, 10).connect() as connection:
+    with operator(url).connect() as connection:
         for table in sqlalchemy.inspect(connection).get_table_names():
             if table.startswith(name):
                 connection.exec_driver_sql(f'DROP TABLE {table}')

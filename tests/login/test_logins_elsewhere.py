@@ -9,9 +9,15 @@ from tests.login.test_login_storages import *  # noqa: F403
 from tests.remote_stores import KINDS, place_of
 
 
-@pytest.fixture(params=KINDS)
-def make_storage(request, tmp_path_factory, clock):
+@pytest.fixture(scope='module', params=KINDS)
+def kind_place(request, tmp_path_factory):
     with place_of(request.param, tmp_path_factory.mktemp('store')) as place:
+        yield place
+
+
+@pytest.fixture
+def make_storage(kind_place, clock):
+    with kind_place.fresh() as place:
         stores = []
 
         def make():

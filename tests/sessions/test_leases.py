@@ -58,8 +58,9 @@ def kind_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def place(kind_place: Place) -> Place:
-    return kind_place.part()
+def place(kind_place: Place) -> Iterator[Place]:
+    with kind_place.fresh() as place:
+        yield place
 
 
 @pytest.fixture

@@ -32,15 +32,15 @@ def kind_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def ways(kind_place: Place, clock: Clock) -> Iterator[Ways]:
-    place = kind_place.part()
-    proxy = Proxy(place.url)
-    stores = [place.store(url=url, clock=clock, timeout=1) for url in (proxy.url, place.url)]
-    here, there = (Site(store, clock, session_index='user', session_lock_timeout=0.2) for store in stores)
-    assert here.stored('A' * 43) == {}  # it is connected
-    yield Ways(here, there, proxy)
-    for store in stores:
-        store.close()
-    proxy.cut()
+    with kind_place.fresh() as place:
+        proxy = Proxy(place.url)
+        stores = [place.store(url=url, clock=clock, timeout=1) for url in (proxy.url, place.url)]
+        here, there = (Site(store, clock, session_index='user', session_lock_timeout=0.2) for store in stores)
+        assert here.stored('A' * 43) == {}  # it is connected
+        yield Ways(here, there, proxy)
+        for store in stores:
+            store.close()
+        proxy.cut()
 
 
 def add_one(session: RequestSession) -> None:

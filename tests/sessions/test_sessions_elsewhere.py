@@ -30,6 +30,7 @@ def kind_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def store(kind_place: Place, clock: Clock) -> Iterator[Any]:
-    store = kind_place.part().store(clock=clock)
-    yield store
-    store.close()
+    with kind_place.fresh() as place:
+        store = place.store(clock=clock)
+        yield store
+        store.close()

@@ -1,9 +1,8 @@
 """SQLStore: the suite for session stores, how often it asks, cleaning by several servers."""
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from spyce.sessions import SessionManager
 from spyce.storesuite import StoreSuite
 from tests.remote_stores import Place
-from tests.sql_servers import SQLStore, engine_at, execute, on, sqlalchemy
+from tests.sql_servers import SQLStore, empty, engine_at, execute, on, sqlalchemy
 
 from ..conftest import Clock, Site
 
@@ -20,17 +19,20 @@ class TestSQLStore(StoreSuite):
     examples = 5
 
     @pytest.fixture(autouse=True)
-    def _use(self, kind_place: Place) -> None:
+    def _use(self, kind_place: Place) -> Iterator[None]:
         self.place = kind_place
+        self.tables: dict[Path, str] = {}
+        yield
+        for table in self.tables.values():
+            empty(self.place.url, table)
 
     def make_store(self, folder: Path) -> SQLStore:
-        return self.place.store(table=self._table(folder), clock=self.clock)
-
-    def _table(self, folder: Path) -> str:
-        return f'{self.place.name}{hashlib.blake2b(str(folder).encode(), digest_size=4).hexdigest()}'
+        # The next test, whose folders are others, has the same tables: see Place.fresh()
+        self.tables.setdefault(folder, f'{self.place.name}{len(self.tables)}')
+        return self.place.store(table=self.tables[folder], clock=self.clock)
 
     def damage(self, folder: Path, sessionid: str) -> None:
-        execute(self.place.url, f"UPDATE {self._table(folder)} SET value = '' WHERE id = '{sessionid}'")
+        execute(self.place.url, f"UPDATE {self.tables[folder]} SET value = '' WHERE id = '{sessionid}'")
 
 
 @pytest.mark.parametrize(('lock', 'change', 'count'), [
