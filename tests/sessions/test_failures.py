@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,20 +97,11 @@ print(manager.show(sessionid)[1])
 
 
 @pytest.mark.skipif(not is_root, reason='only root can become another user')
-def test_permission_that_is_lost_and_given_back(tmp_path: Path) -> None:
-    folder = tmp_path / 'site'
-    folder.mkdir(mode=0o700)
-    os.chown(folder, 65534, 65534)
-    parents = [path for path in folder.parents if path.stat().st_mode & 0o001 == 0]
-    modes = [path.stat().st_mode for path in parents]
-    for path in parents:
-        path.chmod(0o711)
-    try:
-        run = subprocess.run([sys.executable, '-c', PERMISSIONS, str(folder)], text=True, capture_output=True,
+def test_permission_that_is_lost_and_given_back() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are below one that only its user may enter
+        os.chown(folder, 65534, 65534)
+        run = subprocess.run([sys.executable, '-c', PERMISSIONS, folder], text=True, capture_output=True,
                              env={**os.environ, 'STORE_PATH': os.pathsep.join(sys.path)})
-    finally:
-        for path, mode in zip(parents, modes, strict=True):
-            path.chmod(mode)
     assert run.stderr == ''
     message, items = run.stdout.splitlines()
     assert 'sessions.db: the session store cannot be reached: Permission denied' in message
