@@ -1,10 +1,9 @@
 """SQLStore: its tables are made, made again, and nobody else's; what it may not be told."""
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,43 +11,30 @@ from urllib.parse import quote
 
 import pytest
 
-from spyce.sessions import StoreError
+from spyce.sessions import StoreError, sqltables
+from spyce.storemodel import in_processes
 from tests.sql_servers import SQLStore, engine_at, execute, on, sqlalchemy
 
 from ..conftest import Clock, Site
 
-WORKER = """
-import sys
-from spyce.sessions import SQLStore
-url, table = sys.argv[1:]
-store = SQLStore(url, table=table)
-print('ready', flush=True)
-sys.stdin.readline()
-store.check()
-"""
+PROCESSES = 4
+
+needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork here')
 
 
-def run_at_once(program: str, url: str, table: str) -> None:
-    """Four processes of it, which all go on when the last is ready."""
-    workers = [subprocess.Popen([sys.executable, '-c', program, url, table], text=True, stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE) for _ in range(4)]
-    for worker in workers:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == 'ready\n'
-    for worker in workers:
-        assert worker.stdin is not None
-        worker.stdin.write('\n')
-        worker.stdin.flush()
-    for worker in workers:
-        worker.communicate()
-    assert [worker.returncode for worker in workers] == [0] * 4
+def at_once(work: Callable[[], object]) -> None:
+    """Do work() in several processes, which all begin when the last of them is there."""
+    start = multiprocessing.get_context('fork').Barrier(PROCESSES)
+    in_processes(PROCESSES, lambda: (start.wait(30), work()))
 
 
+@needs_fork
 def test_processes_that_make_the_tables_at_once(url: str, table: str) -> None:
-    run_at_once(WORKER, url, table)
+    at_once(lambda: SQLStore(url, table=table).check())
     assert execute(url, f"SELECT count(*) FROM {table}_meta WHERE name = 'salt'") == [(1,)]
 
 
+@needs_fork
 @on('postgresql')
 @pytest.mark.parametrize('level', ['repeatable read', 'serializable'])
 def test_processes_that_make_the_tables_at_once_where_transactions_see_the_past(url: str, table: str,
@@ -117,20 +103,23 @@ def test_stores_on_one_table_write_equal_log_lines(make_store: Callable[..., SQL
     assert stores[0].salt == stores[1].salt
 
 
-UPGRADE_WORKER = """
-from spyce.sessions import sqltables
-sqltables.VERSION, sqltables.UPGRADES = 3, {
+UPGRADES = {
     1: ('ALTER TABLE {table} ADD COLUMN note varchar(10)', "UPDATE {table} SET note = 'kept'"),
     2: ('ALTER TABLE {table}_ids ADD COLUMN note varchar(10)',)}
-""" + WORKER
 
 
+@needs_fork
 def test_tables_of_an_earlier_version_become_those_of_this_one(url: str, table: str, store: SQLStore, clock: Clock,
                                                               make_store: Callable[..., SQLStore]) -> None:
     """Whichever of the processes with the new version is first; those with the old one that run still may go on."""
     site = Site(store, clock)
     sessionid = site.visit(n=1)
-    run_at_once(UPGRADE_WORKER, url, table)
+
+    def run_the_new_version() -> None:
+        sqltables.VERSION, sqltables.UPGRADES = 3, UPGRADES
+        SQLStore(url, table=table).check()
+
+    at_once(run_the_new_version)
     assert execute(url, f"SELECT value FROM {table}_meta WHERE name = 'version'") == [('3',)]
     assert execute(url, f'SELECT note FROM {table}') == [('kept',)]
     assert execute(url, f'SELECT note FROM {table}_ids') == []
