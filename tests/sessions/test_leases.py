@@ -14,40 +14,28 @@ from typing import Any
 import pytest
 
 from spyce.sessions import RequestSession, SessionLocked, StoreError
+from spyce.storemodel import in_processes
 from tests.proxy import Proxy
 from tests.remote_stores import KINDS, ON_A_SERVER, Place, place_of
 
 from .conftest import Clock, Site, Waiters
 
-LEASE = 0.3
+LEASE = 0.1
 
-WORKER = """
+HOLDER = """
 import json, sys
 from spyce.sessions import SessionManager, open_store
-arguments, sessionid, what = json.loads(sys.argv[1]), *sys.argv[2:]
+arguments, sessionid = json.loads(sys.argv[1]), sys.argv[2]
 manager = SessionManager.for_store(open_store(**arguments))
-def request(lock='request'):
-    session = manager.request_session([('sessionid', sessionid)], secure=False)
-    session.view(lock=lock)
-    return session
-if what == 'hold':
-    session = request()
-    session['n'] = 'of the holder'
-    print('held', flush=True)
-    sys.stdin.readline()
-    try:
-        session.finish()
-        print('saved', flush=True)
-    except Exception as error:
-        print(type(error).__name__, error, flush=True)
-else:
-    for _ in range(40):
-        session = request(what)
-        if what == 'merge':
-            session.incr('n')
-        else:
-            session['n'] += 1
-        session.finish()
+session = manager.request_session([('sessionid', sessionid)], secure=False)
+session['n'] = 'of the holder'
+print('held', flush=True)
+sys.stdin.readline()
+try:
+    session.finish()
+    print('saved', flush=True)
+except Exception as error:
+    print(type(error).__name__, error, flush=True)
 """
 
 
@@ -78,10 +66,13 @@ def machine(place: Place, clock: Clock) -> Iterator[Any]:
         store.close()
 
 
-def other_process(place: Place, sessionid: str, what: str, lease: float = 30.0) -> subprocess.Popen[str]:
-    arguments = json.dumps({'url': place.url, 'lease': lease, **place.arguments})
-    return subprocess.Popen([sys.executable, '-c', WORKER, arguments, sessionid, what], text=True,
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def holding_process(place: Place, sessionid: str) -> subprocess.Popen[str]:
+    """Another process that has the session."""
+    arguments = json.dumps({'url': place.url, 'lease': LEASE, **place.arguments})
+    process = subprocess.Popen([sys.executable, '-c', HOLDER, arguments, sessionid], text=True,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert line_of(process) == 'held'
+    return process
 
 
 def line_of(process: subprocess.Popen[str]) -> str:
@@ -109,14 +100,23 @@ def in_thread(late: RequestSession, waiters: Waiters, **items: Any) -> threading
 # One at a time
 
 
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork here')
 @pytest.mark.parametrize('lock', ['request', 'merge'])
 def test_processes_lose_no_update(place: Place, machine: Any, lock: str) -> None:
     site = machine(time.time)
     sessionid = site.visit(n=0)
-    workers = [other_process(place, sessionid, lock) for _ in range(3)]
-    for worker in workers:
-        worker.communicate()
-        assert worker.returncode == 0
+
+    def count() -> None:
+        worker = Site(place.store(), time.time)  # type: ignore[arg-type]
+        for _ in range(40):
+            session = worker.request(sessionid, lock=lock)
+            if lock == 'merge':
+                session.incr('n')
+            else:
+                session['n'] += 1
+            session.finish()
+
+    in_processes(3, count)
     assert site.stored(sessionid) == {'n': 120}
 
 
@@ -182,8 +182,7 @@ def test_who_waited_for_a_session_has_it_under_its_new_id_whatever_the_clocks_sa
 def test_a_holder_that_is_killed_leaves_the_session_free_after_its_lease(place: Place, machine: Any) -> None:
     site = machine(time.time)
     sessionid = site.visit(n=1)
-    holder = other_process(place, sessionid, 'hold', lease=1)
-    assert line_of(holder) == 'held'
+    holder = holding_process(place, sessionid)
     end(holder)
     begun = time.monotonic()
     site.visit(sessionid, m=2)
@@ -197,8 +196,7 @@ def test_a_holder_that_was_stopped_cannot_overwrite_what_came_after_its_lease(pl
                                                                              end_it: bool) -> None:
     site = machine(time.time)
     sessionid = site.visit(n=1)
-    holder = other_process(place, sessionid, 'hold', lease=LEASE)
-    assert line_of(holder) == 'held'
+    holder = holding_process(place, sessionid)
     holder.send_signal(signal.SIGSTOP)
     session = site.request(sessionid)
     session['n'] = 'of the next one'
@@ -215,7 +213,7 @@ def test_a_holder_that_was_stopped_cannot_overwrite_what_came_after_its_lease(pl
         assert (told, site.stored(sessionid)) == ('saved', {})
     else:
         assert told.startswith('StoreError another request has taken the session, since its lease was lost while the '
-                               'page ran (lease=0.3 seconds)')
+                               f'page ran (lease={LEASE} seconds)')
         assert site.stored(sessionid) == {'n': 'of the next one'}
 
 
@@ -224,7 +222,7 @@ def test_a_slow_holder_goes_on_to_be_the_holder_if_nobody_wanted_the_session(mac
     sessionid = site.visit(n=1)
     session = site.request(sessionid)
     session['n'] = 2
-    time.sleep(LEASE + 0.1)
+    time.sleep(1.5 * LEASE)
     session.finish()
     assert site.stored(sessionid) == {'n': 2}
 
@@ -238,7 +236,7 @@ def test_a_slow_holder_is_refused_also_if_the_next_one_has_finished(machine: Any
     slow['n'] = 2
     if is_renewed:
         slow.regenerate()
-    time.sleep(LEASE + 0.1)
+    time.sleep(1.5 * LEASE)
     session = there.request(sessionid, lock=lock)
     session['m'] = 3
     session.finish()
@@ -253,7 +251,7 @@ def test_giving_back_a_lease_that_was_lost_does_not_free_the_next_holder(machine
     sessionid = here.visit(n=1)
     slow = here.request(sessionid)
     assert slow['n'] == 1
-    time.sleep(LEASE + 0.1)
+    time.sleep(1.5 * LEASE)
     holder = there.request(sessionid)
     assert holder['n'] == 1
     slow.finish()
