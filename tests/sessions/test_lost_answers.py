@@ -35,7 +35,7 @@ def ways(kind_place: Place, clock: Clock) -> Iterator[Ways]:
     with kind_place.fresh() as place:
         proxy = Proxy(place.url)
         stores = [place.store(url=url, clock=clock, timeout=1) for url in (proxy.url, place.url)]
-        here, there = (Site(store, clock, session_index='user', session_lock_timeout=0.2) for store in stores)
+        here, there = (Site(store, clock, session_index='user', session_lock_timeout=0.02) for store in stores)
         assert here.stored('A' * 43) == {}  # it is connected
         yield Ways(here, there, proxy)
         for store in stores:
