@@ -11,6 +11,7 @@ import heapq
 import math
 import random
 import time
+from binascii import crc_hqx
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -105,12 +106,7 @@ def report(site: Site, measured: Measured, chance: random.Random) -> list[str]:
 
 def slot(tag: bytes) -> int:
     """The slot of a Redis cluster that a hash tag means: CRC16 (XMODEM) modulo 16384."""
-    crc = 0
-    for byte in tag:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xffff
-    return crc % SLOTS
+    return crc_hqx(tag, 0) % SLOTS
 
 
 def tags_by_shard(shards: int) -> list[int]:
