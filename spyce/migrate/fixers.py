@@ -53,7 +53,7 @@ from fissix.fixes import (
     fix_zip,
 )
 
-from spyce.migrate.trees import arguments, bound_names, first_leaf
+from spyce.migrate.trees import arguments, first_leaf
 
 
 class Note(NamedTuple):
@@ -74,7 +74,7 @@ def _unless_bound(fixer: type[Any], name: str) -> type[Any]:
 
     def start_tree(self: Any, tree: Any, filename: str) -> None:
         fixer.start_tree(self, tree, filename)
-        self.is_bound = name in bound_names(tree)
+        self.is_bound = name in tree.bound_names
 
     def match(self: Any, node: Any) -> Any:
         return not self.is_bound and fixer.match(self, node)
@@ -87,7 +87,7 @@ class _Fix(BaseFix):  # type: ignore[misc]
 
     def start_tree(self, tree: Any, filename: str) -> None:
         super().start_tree(tree, filename)
-        self.bound = bound_names(tree)
+        self.bound = tree.bound_names
 
 
 class _BuiltinNames(_Fix):

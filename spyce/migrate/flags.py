@@ -9,7 +9,7 @@ from fissix.fixer_util import syms
 from fissix.pgen2 import token
 
 from spyce.migrate.fixers import Note, imports_string
-from spyce.migrate.trees import arguments, bound_names, dotted, first_leaf, imported_modules
+from spyce.migrate.trees import arguments, dotted, first_leaf, imported_modules
 
 _SUBPROCESS = 'it is gone: use subprocess'
 
@@ -95,7 +95,7 @@ def flags(tree: Any, *, likely: bool, own_modules: Collection[str] = ()) -> Iter
     :param likely: tell, too, what may be as it was meant.
     """
     yield from _modules(tree, own_modules)
-    bound = bound_names(tree)
+    bound = tree.bound_names
     is_string = imports_string(tree)
     for node in tree.pre_order():
         if node.type == syms.power:

@@ -15,6 +15,7 @@ from fissix.refactor import RefactoringTool, _detect_future_features
 
 from spyce.migrate.fixers import CERTAIN, LIKELY, Note, without
 from spyce.migrate.flags import flags
+from spyce.migrate.trees import bound_names
 
 _MOST_PASSES = 5
 _PYTHON_2 = pygram.python_grammar
@@ -108,7 +109,7 @@ def _tool(likely: bool, own_modules: frozenset[str]) -> _Tool:
 
 
 def _parse(text: str, runs_as_it_is: bool) -> Any:
-    """The tree of fissix for a text."""
+    """The tree of fissix for a text; `bound_names` of it is asked for by most fixers, before they change anything."""
     tool = _Tool([])
     failure: UnreadablePython | None = None
     for grammar in [_PYTHON_3] if runs_as_it_is else [_PYTHON_2, _PRINT_FUNCTION, _PYTHON_3]:
@@ -121,6 +122,7 @@ def _parse(text: str, runs_as_it_is: bool) -> Any:
                 failure = UnreadablePython(*place)
         else:
             tree.future_features = _detect_future_features(text)
+            tree.bound_names = bound_names(tree)
             return tree
     assert failure is not None
     raise failure

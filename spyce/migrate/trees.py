@@ -7,7 +7,7 @@ from typing import Any
 from fissix.fixer_util import syms
 from fissix.pgen2 import token
 
-_PARAMETERS = ('typedargslist', 'varargslist', 'parameters')
+_PARAMETERS = {syms.typedargslist, syms.varargslist, syms.parameters}
 
 
 def first_leaf(node: Any) -> Any:
@@ -28,15 +28,11 @@ def bound_names(tree: Any) -> frozenset[str]:
             position = next((index for index, child in enumerate(node.children)
                              if getattr(child, 'value', '') in ('for', 'def', 'class')), 0)
             names.update(_targets(node.children[position + 1]))
-        elif node.type in _parameter_types():
+        elif node.type in _PARAMETERS:
             names.update(_parameter_names(node))
         elif node.type in (syms.import_name, syms.import_from, syms.with_item, syms.except_clause):
             names.update(_imported(node))
     return frozenset(names)
-
-
-def _parameter_types() -> set[int]:
-    return {getattr(syms, name) for name in _PARAMETERS}
 
 
 def _targets(node: Any) -> Iterator[str]:
