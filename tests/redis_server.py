@@ -43,7 +43,7 @@ class PrivateServer:
         assert PROGRAM is not None
         self.process = subprocess.Popen(
             [PROGRAM, *self.options, '--port', str(self.port), '--bind', '127.0.0.1', '--dir', str(self.folder),
-             '--save', '', '--loglevel', 'warning'], stdout=subprocess.DEVNULL)
+             '--save', '', '--loglevel', 'warning', '--repl-diskless-sync-delay', '0'], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while not answers(self.url):
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -36,7 +36,7 @@ def test_its_options_exist():
 
 
 def test_its_figures_are_those_of_the_simulation():
-    told = '\n'.join(report(Site(), Measured(), random.Random(1)))
+    told = '\n'.join(report(Site(sample=2_000), Measured(), random.Random(1)))  # of these, none is of the sample
     peak = re.search(r'at the peak +([\d,]+) a second', told)
     memory = re.search(r'all shards +(\d+)\.\d GB', told)
     fullest = re.search(r'fullest shard +(\d\.\d)', told)
