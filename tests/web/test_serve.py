@@ -84,7 +84,7 @@ def test_what_is_flushed_arrives_before_the_page_ends(server, site, tmp_path):
 
 def test_a_client_that_leaves_does_not_disturb_the_server(spyce_serve, site, tmp_path):
     (site / 'endless.spy').write_text(
-        '[[ while not response.isCancelled(): { response.write("x" * 10000); response.flush() } ]]'
+        '[[ while not response.isCancelled(): { response.write("x" * 1_000_000); response.flush() } ]]'
         f"[[ open('{tmp_path / 'noticed'}', 'w').close() ]]")
     server = spyce_serve(site)
     connection = socket.create_connection(('127.0.0.1', server.port), timeout=20)
