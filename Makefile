@@ -13,13 +13,15 @@ LINT_ENV = .venv-lint
 DOCS_ENV = .venv-docs
 BENCH_ENV = .venv-bench
 
-.PHONY: run test soak lint docs bench bench-check clean python
+.PHONY: run test test-env soak lint docs bench bench-check clean python
 
 run: $(RUN_ENV)/installed
 	$(RUN_ENV)/bin/spyce serve examples --port 8000
 
 test: $(TEST_ENV)/installed
 	$(TEST_ENV)/bin/python -m pytest $(ARGS)
+
+test-env: $(TEST_ENV)/installed
 
 soak: $(TEST_ENV)/installed
 	SPYCE_SOAK=1 $(TEST_ENV)/bin/python -m pytest $(ARGS)
@@ -51,7 +53,8 @@ $(LINT_ENV)/installed: EXTRAS = [test,lint]
 $(DOCS_ENV)/installed: EXTRAS = [docs]
 $(BENCH_ENV)/installed: EXTRAS = [bench]
 
+# Without compiling, which takes as long as all the rest: Python compiles what it imports.
 %/installed: setup.py pyproject.toml | python
 	$(PYTHON) -m venv --clear $*
-	$*/bin/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS)'
+	$*/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.$(EXTRAS)'
 	@touch $@
