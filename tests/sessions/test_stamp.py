@@ -57,10 +57,12 @@ def test_a_link_set_to_a_copy_of_the_store_is_followed_to_where_others_lock(tmp_
     assert through_link.request(sessionid)['n'] == 2
 
 
-def test_a_folder_that_has_just_changed_has_no_stamp(tmp_path: Path) -> None:
+def test_a_folder_that_has_just_changed_has_no_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / 'a').touch()
+    settled = tmp_path.stat().st_ctime_ns + stamp.SETTLING
+    monkeypatch.setattr(time, 'time_ns', lambda: settled)
     assert stamp.stamp_of(str(tmp_path)) is None
-    time.sleep(2 * SETTLING)
+    monkeypatch.setattr(time, 'time_ns', lambda: settled + 1)
     assert stamp.stamp_of(str(tmp_path)) is not None
 
 
