@@ -20,7 +20,7 @@ _PATH = re.compile(r'/[\x21-\x3a\x3c-\x7e]*')
 _DOMAIN = re.compile(r'\.?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SessionOptions:
     """Options of sessions, by their names in a config. Raises ValueError for what cannot be meant.
 
