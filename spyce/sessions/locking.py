@@ -12,7 +12,6 @@ import random
 import threading
 import time
 import weakref
-from collections import deque
 
 from spyce.sessions.errors import SessionLocked
 from spyce.sessions.rangelock import RangeLockFile
@@ -44,8 +43,13 @@ class HeldLock:
     def release(self) -> None:
         """Let the next one in."""
         locks, self._locks = self._locks, None
-        if locks is not None and locks._generation == self._generation:  # else it was taken before a fork
-            locks._release(self._key)
+        if locks is None or locks._generation != self._generation:  # it was taken before a fork
+            return
+        try:
+            if locks._shared is not None:
+                locks._shared.unlock(_offset(self._key))
+        finally:
+            locks._next(self._key)
 
     def is_exclusive(self, stamp: Stamp | None = None) -> bool:
         """Whether nobody else can have got the lock meanwhile, as when the lock file was removed.
@@ -63,7 +67,7 @@ class _Queue:
     __slots__ = ('waiting', 'front_waits', 'holder')
 
     def __init__(self) -> None:
-        self.waiting: deque[threading.Lock] = deque()
+        self.waiting: list[threading.Lock] = []
         self.front_waits = False
         self.holder = ''
 
@@ -108,15 +112,14 @@ class SessionLocks:
         for this session in this process already.
         """
         deadline = time.monotonic() + timeout
-        with self._mutex:
-            queue = self._queues.get(key)
-            if queue is None:
-                queue = self._queues[key] = _Queue()
-                turn = None
-            else:
-                turn = queue.join(max_waiters)
-        if turn is not None:
-            self._wait(key, queue, turn, timeout)
+        mine = _Queue()
+        queue = self._queues.setdefault(key, mine)  # indivisible: only one of those who find nobody there is first
+        if queue is not mine:
+            with self._mutex:  # or the queue could end before this request is in it
+                queue = self._queues.setdefault(key, mine)
+                turn = None if queue is mine else queue.join(max_waiters)
+            if turn is not None:
+                self._wait(key, queue, turn, timeout)
         opening, stamp = 0, None
         shared = self._shared
         if shared is not None:
@@ -155,20 +158,13 @@ class SessionLocks:
             self._next(key)
         return keep_turn
 
-    def _release(self, key: Key) -> None:
-        """Let the next one in, or another process if nobody waits here."""
-        try:
-            if self._shared is not None:
-                self._shared.unlock(_offset(key))
-        finally:
-            self._next(key)
-
     def _next(self, key: Key) -> None:
+        """The turn of who waits first here; if nobody does, the queue ends."""
         with self._mutex:
             queue = self._queues[key]
             queue.holder = ''
             if queue.waiting:
-                queue.waiting.popleft().release()
+                queue.waiting.pop(0).release()
             else:
                 del self._queues[key]
 
