@@ -8,13 +8,13 @@ All instances within one request are views of one session.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from functools import lru_cache, partial
 from typing import Any
 from weakref import ref
 
 from spyce.legacy.spyceModule import spyceModule
-from spyce.login.request import owner_finder
+from spyce.login.request import owner_of
 from spyce.runtime.handler import REDIRECTED
 from spyce.runtime.paths import real_folder
 from spyce.sessions import (
@@ -27,7 +27,6 @@ from spyce.sessions import (
     SessionStore,
     open_store,
 )
-from spyce.sessions.manager import Cookies
 from spyce.web.caching import mark_personal
 
 __all__ = ['CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'SessionNotFoundError', 'SessionStore', 'clean_store',
@@ -59,41 +58,42 @@ class session(spyceModule, MutableMapping[str, Any]):
         if STATE not in state and path is None and expire is None and lock is None and not readonly:
             state[VIEWED] = True  # most pages that import it do not use it
         else:
-            self._share().view(path=path, expire=expire, lock=lock, readonly=readonly)
+            self._share(state).view(path=path, expire=expire, lock=lock, readonly=readonly)
 
     def finish(self, theError: Any = None) -> None:
         """Nothing: the session is saved once, when the response leaves."""
 
-    def _share(self) -> RequestSession:
-        """The one session of this HTTP request, whichever page or module asks."""
-        request = self._api.getRequest()
-        state: RequestSession | None = request.state.get(STATE)
-        if state is None:
-            state = request.state[STATE] = self._begin(request)
-            if request.state.pop(VIEWED, False):
-                state.view()
-            response = self._api.getResponse()
-            no_cookies = getattr(response, 'no_cookies', None)
-            if no_cookies is not None:
-                state.finish(no_cookies)
-            elif response.headers_sent:
-                state.finish()  # too late for a cookie: it can be read only
-            else:
-                response.before_send(partial(_send_headers, state, response))
-        self._state = state
-        return state
+    def _share(self, kept: dict[str, Any]) -> RequestSession:
+        """The one session of this HTTP request, whichever page or module asks. kept: the request's state."""
+        found: RequestSession | None = kept.get(STATE)
+        if found is None:
+            found = kept[STATE] = self._begin()
+            if kept.pop(VIEWED, False):
+                found.view()
+        self._state = found
+        return found
 
-    def _begin(self, request: Any) -> RequestSession:
+    def _begin(self) -> RequestSession:
         server, stack = self._api.getServer(), self._api.getStack()
+        request, response = self._api.getRequest(), self._api.getResponse()
         manager: SessionManager = server.sessions
-        return manager.request_session(
-            _cookies_of(request), secure=request.is_secure(), arrived=request.state.get('arrived'),
-            label=_label(stack[0], server.config.root) if stack else '', login=owner_finder(self._api))
+        begun = manager.request_session(
+            request.cookies(), secure=request.is_secure(), arrived=request.state.get('arrived'),
+            label=_label(stack[0], server.config.root) if stack else '',
+            login=partial(owner_of, server, ref(request), ref(response)))
+        no_cookies = getattr(response, 'no_cookies', None)
+        if no_cookies is not None:
+            begun.finish(no_cookies)
+        elif response.headers_sent:
+            begun.finish()  # too late for a cookie: it can be read only
+        else:
+            response.before_send(partial(_send_headers, begun, response))
+        return begun
 
     @property
     def _session(self) -> RequestSession:
         if self._state is None:
-            self._share().view()
+            self._share(self._api.getRequest().state).view()
         assert self._state is not None
         return self._state
 
@@ -226,17 +226,6 @@ def clean_store(store: SessionStore | None = None) -> int:
         return SessionManager.for_store(store).clean()
     from spyce.runtime.context import getServer
     return getServer().sessions.clean()
-
-
-def _cookies_of(request: Any) -> Callable[[], Cookies]:
-    """A function that gives the cookies of a request, and does not keep it alive: it keeps the session."""
-    request_ref = ref(request)
-
-    def cookies() -> Cookies:
-        there = request_ref()
-        return [] if there is None else there.cookies()
-
-    return cookies
 
 
 def _send_headers(state: RequestSession, response: Any) -> None:

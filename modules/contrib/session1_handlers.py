@@ -32,7 +32,7 @@ class HeldAuto:
 
     def __init__(self, manager: SessionManager, ids: Sequence[str], expire: float, label: str) -> None:
         self._manager = manager
-        self._link = StoreLink(manager, lambda: ids, manager.clock(), label)
+        self._link = StoreLink(manager, ids, manager.clock(), label)
         self._link.find(locked=True)
         self.is_open = True
         self.is_known = bool(self._link.id)  # to the client
@@ -179,7 +179,7 @@ class session_dir(sessionHandler):
         return HeldAuto(self._manager, ids, expire, self._label)
 
     def get(self, id: str | None) -> Any:
-        link = StoreLink(self._manager, lambda: [id] if id else [], self._manager.clock(), '')
+        link = StoreLink(self._manager, [id] if id else [], self._manager.clock(), '')
         link.find(locked=False)
         return _state(link.entry, self._manager)
 

@@ -1,7 +1,7 @@
 """Who is logged in, for one HTTP request: looked up once, whichever page or module asks."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from weakref import ref
 
@@ -97,24 +97,19 @@ def request_login(api: Any) -> RequestLogin:
     return _login_of(api.getServer(), api.getRequest(), api.getResponse())
 
 
-def owner_finder(api: Any) -> Callable[[], Login]:
-    """A function that gives who is logged in, to the session of the page's request: it keeps neither the request nor
-    its response alive, which keep the session."""
-    server, request_ref, response_ref = api.getServer(), ref(api.getRequest()), ref(api.getResponse())
-
-    def find() -> Login:
-        request, response = request_ref(), response_ref()
-        if request is None or response is None:
-            return NOBODY
-        if STATE not in request.state and not any(name == COOKIE for name, _ in request.cookies()):
-            return NOBODY
-        login = _login_of(server, request, response)
-        user = login.user()
-        if user is None:
-            return NOBODY
-        return f'{"str" if isinstance(user, str) else "int"} {user}', login.token.partition('.')[0]
-
-    return find
+def owner_of(server: Any, request_ref: ref[Any], response_ref: ref[Any]) -> Login:
+    """Who is logged in, for the session of a request: it keeps neither the request nor its response alive, which keep
+    the session."""
+    request, response = request_ref(), response_ref()
+    if request is None or response is None:
+        return NOBODY
+    if STATE not in request.state and not any(name == COOKIE for name, _ in request.cookies()):
+        return NOBODY
+    login = _login_of(server, request, response)
+    user = login.user()
+    if user is None:
+        return NOBODY
+    return f'{"str" if isinstance(user, str) else "int"} {user}', login.token.partition('.')[0]
 
 
 def _login_of(server: Any, request: Any, response: Any) -> RequestLogin:

@@ -29,19 +29,21 @@ NOBODY: Login = ('', '')
 class SessionItems(MutableMapping[str, Any]):
     """The mapping that a request's session is. Used by one thread; nothing is read or locked before the first use."""
 
-    def __init__(self, manager: SessionManager, cookies: Callable[[], Sequence[tuple[str, str]]], secure: bool,
-                 arrived: float, label: str, login: Callable[[], Login]) -> None:
+    def __init__(self, manager: SessionManager, cookies: Sequence[tuple[str, str]], secure: bool, arrived: float,
+                 label: str, login: Callable[[], Login]) -> None:
         """See SessionManager.request_session()."""
+        options = manager.options
         self._manager = manager
-        self._options = manager.options
-        self._get_cookies = cookies
+        self._options = options
+        self._cookies = cookies
         self._login = login
-        name = self._options.session_cookie_name
-        # No method of this object: who drops it, drops its lock.
-        self._link = StoreLink(manager, lambda: [value for sent, value in cookies() if sent == name], arrived, label)
+        name = options.session_cookie_name
+        self._link = StoreLink(manager, [value for sent, value in cookies if sent == name], arrived, label)
         self._secure = secure
-        self._path = self._options.session_path
-        self._mode: str | None = None  # None: no view yet
+        self._path = options.session_path
+        self.mode = options.session_lock
+        """'request', 'merge' or 'readonly'."""
+        self._is_viewed = False
         self._values: SessionValues | None = None  # None: not used yet
         self._is_new = False
         self._was_found = False  # looked for, at least
@@ -70,22 +72,18 @@ class SessionItems(MutableMapping[str, Any]):
             check_lock('lock', lock)
             if readonly and lock != 'readonly':
                 raise ValueError(f'session: lock={lock!r} and readonly=True contradict each other; give one of them')
-        self._raise_mode('readonly' if readonly else lock or self._options.session_lock)
+        mode = 'readonly' if readonly else lock or self._options.session_lock
+        if not self._is_viewed or LOCK_MODES.index(mode) < LOCK_MODES.index(self.mode):
+            self._change_mode(mode)
+            self._is_viewed = True
 
-    @property
-    def mode(self) -> str:
-        """'request', 'merge' or 'readonly'."""
-        return self._mode or self._options.session_lock
-
-    def _raise_mode(self, mode: str) -> None:
-        if self._mode is not None and LOCK_MODES.index(self._mode) <= LOCK_MODES.index(mode):
-            return
+    def _change_mode(self, mode: str) -> None:
         was_read = self._values is not None and not self._read_only and self.mode != 'request'
         if mode == 'request' and was_read and not self._link.lock_unchanged():
             raise SessionChanged(
                 'the session was read without a lock, and another request changed it before this page asked for '
                 "lock='request'; import the session with that lock before it is first read")
-        self._mode = mode
+        self.mode = mode
 
     # Reading
 
@@ -149,7 +147,8 @@ class SessionItems(MutableMapping[str, Any]):
             link.forget()
         link.find(locked)
         self._was_found = True
-        if link.entry is not None and OWNER in link.entry.items and not self._is_owner(link.entry.items[OWNER]):
+        entry = link.entry
+        if entry is not None and OWNER in entry.items and not self._is_owner(entry.items[OWNER]):
             self._manager.log_event(link.id, 'refused, since the login that it belongs to has ended')
             link.unlock()
             link.forget()
@@ -158,18 +157,16 @@ class SessionItems(MutableMapping[str, Any]):
         try:
             return bool(unpack(owner, self._manager.values) == self._login()[0])
         except Exception:
-            log.exception('session %s: whom it belongs to cannot be read; it is given to nobody', self._link.label)
+            log.exception('session %s: whom it belongs to cannot be read; it is given to nobody', self._link.label())
             return False
 
     def _begin(self) -> SessionValues:
         """The items as they are in the store now: nothing was put yet."""
-        link = self._link  # the label must not hold this object: who drops it, drops its lock
+        link, manager = self._link, self._manager
         self._is_new = link.entry is None
         self._was_put = False
-        manager = self._manager
         values = self._values = SessionValues(link.entry.items if link.entry else {}, manager.values,
-                                              manager.native.keeps_live, self._options.session_max_bytes,
-                                              lambda: link.label)
+                                              manager.native.keeps_live, self._options.session_max_bytes, link.label)
         return values
 
     # Changing
@@ -259,7 +256,8 @@ class SessionItems(MutableMapping[str, Any]):
         if self.mode == 'readonly':
             raise SessionReadOnly(f'{what.format(*names)}: the session was imported with readonly=True; import it '
                                   "without, or with lock='merge' or lock='request'")
-        return self._load()
+        values = self._values
+        return self._load() if values is None else values
 
     def _is_visitor(self) -> bool:
         """Whether there is no session, stored or begun."""

@@ -2,15 +2,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spyce.sessions.errors import SessionLocked
 from spyce.sessions.ids import is_well_formed, new_id
 from spyce.sessions.locking import Key
-from spyce.sessions.native import Entry, NativeStore, Pointer, Releasable
+from spyce.sessions.native import Entry, Pointer, Releasable
 from spyce.sessions.users import index_of
-from spyce.sessions.values import Items, Packed, check_size, pack
+from spyce.sessions.values import Change, Items, Packed, check_size, pack
 
 if TYPE_CHECKING:
     from spyce.sessions.manager import SessionManager
@@ -26,20 +26,21 @@ GRACE = 30.0
 SLIDE_PART = 10
 """The expiry is moved when it would move by this part of the idle time, not at every use."""
 
-Change = Callable[[Items], dict[str, Packed]]
-
 
 class StoreLink:
-    """The session of one request as far as the store is concerned. No entry: the visitor has no session (yet)."""
+    """The session of one request as far as the store is concerned. No entry: the visitor has no session (yet).
 
-    def __init__(self, manager: SessionManager, sent: Callable[[], Sequence[str]], arrived: float, page: str) -> None:
-        """sent: gives the ids that the client sent; arrived: when the request came; page: that it runs, for the log."""
+    Who drops it drops the lock, so nothing that it holds may hold it, or the RequestSession that does.
+    """
+
+    def __init__(self, manager: SessionManager, sent: Sequence[str], arrived: float, page: str) -> None:
+        """sent: the ids that the client sent; arrived: when the request came; page: that it runs, for the log."""
+        self._lock: Releasable | None = None
         self._manager = manager
-        self._get_sent = sent
+        self._sent = sent
         self._candidates: Sequence[str] | None = None
         self._arrived = arrived
         self._has_waited = False
-        self._lock: Releasable | None = None
         self._page = page
         self.expire = manager.options.session_expire
         self.slid = False
@@ -51,11 +52,14 @@ class StoreLink:
         self.next_id = ''  # replaces `id` when the session is stored
         self.found_id = ''  # what the client sent
         self.is_retired = False  # found by an id that regenerate() has replaced since this request arrived
-        self._key: Key = 0
+        self.key: Key = 0  # the store's
+
+    def __del__(self) -> None:
+        self.unlock()
 
     def forget(self) -> None:
         """There is no session; the next one is another."""
-        self.entry, self._key = None, 0
+        self.entry, self.key = None, 0
         self.id = self.next_id = self.found_id = ''
         self.is_retired = False
 
@@ -63,19 +67,12 @@ class StoreLink:
     def candidates(self) -> Sequence[str]:
         """The ids sent that could be ours: few, each once."""
         if self._candidates is None:
-            sent = self._get_sent()
-            found = [sessionid for sessionid in dict.fromkeys(sent) if is_well_formed(sessionid)]
-            if sent and not found:
+            found = [sessionid for sessionid in dict.fromkeys(self._sent) if is_well_formed(sessionid)]
+            if self._sent and not found:
                 log.info('what was sent as the id of a session cannot be one, and was refused')
             self._candidates = found[:MOST_COOKIES]
         return self._candidates
 
-    @property
-    def key(self) -> Key:
-        """The store's key of the session; 0 if there is none."""
-        return self._key
-
-    @property
     def label(self) -> str:
         """What a log line calls the session."""
         return self._manager.fingerprint(self.found_id or self.id)
@@ -85,15 +82,14 @@ class StoreLink:
     def find(self, locked: bool) -> None:
         """Look for the first id sent that the store knows, and lock its session if `locked`. Raises SessionLocked."""
         manager = self._manager
-        native = manager.native
         for sessionid in self.candidates:
-            found = self._fetch_locked(native, sessionid) if locked else native.fetch(sessionid)
+            found = self._fetch_locked(sessionid) if locked else manager.native.fetch(sessionid)
             if found is None:
                 continue
             pointer, entry = found
-            is_retired = pointer.retired is not None
-            if (not is_retired or self._may_follow(pointer)) and self._is_alive(entry, manager.clock()):
-                self._key, self.entry, self.is_retired = pointer.key, entry, is_retired
+            key, retired, _ = pointer
+            if (retired is None or self._may_follow(pointer)) and self._is_alive(entry, manager.clock()):
+                self.key, self.entry, self.is_retired = key, entry, retired is not None
                 self.id = self.found_id = sessionid
                 self.is_replaced = False
                 return
@@ -101,11 +97,11 @@ class StoreLink:
         for sessionid in self.candidates:
             manager.log_event(sessionid, 'refused, since no session of this id lives that the request may use')
 
-    def _fetch_locked(self, native: NativeStore, sessionid: str) -> tuple[Pointer, Entry] | None:
+    def _fetch_locked(self, sessionid: str) -> tuple[Pointer, Entry] | None:
         manager = self._manager
         try:
-            found = native.fetch_locked(sessionid, self._may_follow, manager.options.session_lock_timeout,
-                                        manager.lock_waiters, self._page)
+            found = manager.native.fetch_locked(sessionid, self._may_follow, manager.options.session_lock_timeout,
+                                                manager.lock_waiters, self._page)
         except SessionLocked as error:
             self._log_refusal(sessionid, error)
             raise
@@ -145,10 +141,10 @@ class StoreLink:
         """Lock the session, unless it is not any more what was read: then False."""
         if self.entry is None:
             return True
-        self._acquire(self._key, self.id)
+        self._acquire(self.key, self.id)
         stored = None
         try:
-            stored = self._manager.native.read(self._key)
+            stored = self._manager.native.read(self.key)
         finally:
             if stored is None or stored.items != self.entry.items or not self._is_alive(stored, self._manager.clock()):
                 self.unlock()
@@ -194,7 +190,7 @@ class StoreLink:
         now = self._manager.clock()
         entry = Entry(items, now, self.expire, now + min(self.expire, options.session_lifetime), self._user(items))
         sessionid = self.next_id or new_id()
-        self._key = self._manager.native.create(sessionid, items, created=now, idle=entry.idle, expires=entry.expires,
+        self.key = self._manager.native.create(sessionid, items, created=now, idle=entry.idle, expires=entry.expires,
                                                 user=entry.user)
         self.entry, self.id, self.next_id, self.stored = entry, sessionid, '', True
         self._manager.log_event(sessionid, 'created')
@@ -210,13 +206,13 @@ class StoreLink:
         elif self._change_if_same(change):
             done = True
         else:
-            self._acquire(self._key, self.id)
+            self._acquire(self.key, self.id)
             try:
-                done = self._may_renew() and self._change_entry(self._manager.native.read(self._key), change)
+                done = self._may_renew() and self._change_entry(self._manager.native.read(self.key), change)
             finally:
                 self.unlock()
         if not done:
-            log.warning('session %s ended while a request used it; what that request put is not kept', self.label)
+            log.warning('session %s ended while a request used it; what that request put is not kept', self.label())
         return done
 
     def _change_if_same(self, change: Change) -> bool:
@@ -227,7 +223,7 @@ class StoreLink:
         items = change(entry.items)
         check_size(items, self._manager.options.session_max_bytes)
         slide, user = self._slide(entry, now), self._user(items)
-        version = native.update_if_same(entry, self._key, items, now=now, slide=slide,
+        version = native.update_if_same(entry, self.key, items, now=now, slide=slide,
                                         user=None if user == entry.user else user)
         if not version:
             return False
@@ -250,9 +246,9 @@ class StoreLink:
             return None
         locked_here = not self.is_locked  # a page that has the session for itself must not undo this
         if locked_here:
-            self._acquire(self._key, self.id)
+            self._acquire(self.key, self.id)
         try:
-            total = native.incr(self._key, name, by)
+            total = native.incr(self.key, name, by)
         finally:
             if locked_here:
                 self.unlock()
@@ -272,7 +268,7 @@ class StoreLink:
     def remove(self) -> None:
         """Remove the session, with all ids that lead to it."""
         try:
-            if self.entry is not None and self._manager.native.remove(self._key):
+            if self.entry is not None and self._manager.native.remove(self.key):
                 self._manager.log_event(self.id, 'ended')
         finally:
             self.unlock()
@@ -288,25 +284,28 @@ class StoreLink:
     def _update(self, entry: Entry, items: dict[str, Packed] | None, now: float,
                 slide: tuple[float, float] | None) -> bool:
         options, native = self._manager.options, self._manager.native
+        old_items, created, idle, expires, old_user, _ = entry
         renewal = (self.next_id, now + options.session_lock_timeout + GRACE) if self.next_id else None
-        user = entry.user if items is None or options.session_index is None else self._user(items)
-        new_user = None if user == entry.user else user
+        user = old_user if items is None or options.session_index is None else self._user(items)
+        new_user = None if user == old_user else user
         lock, self._lock = self._lock, None
         if lock is None:
-            done = native.update(self._key, items, now=now, slide=slide, renewal=renewal, user=new_user)
+            done = native.update(self.key, items, now=now, slide=slide, renewal=renewal, user=new_user)
         else:
-            done = native.update_and_release(lock, self._key, items, now=now, slide=slide, renewal=renewal,
+            done = native.update_and_release(lock, self.key, items, now=now, slide=slide, renewal=renewal,
                                              user=new_user)
         if not done:
             return False
-        idle, expires = slide or (entry.idle, entry.expires)
-        self.entry = Entry(entry.items if items is None else items, entry.created, idle, expires, user)
-        self.slid, self.stored = self.slid or slide is not None, True
+        if slide is not None:
+            idle, expires = slide
+            self.slid = True
+        self.entry = Entry(old_items if items is None else items, created, idle, expires, user)
+        self.stored = True
         if renewal is not None:
-            self._manager.log_event(self.next_id, f'took the place of {self.label}')
+            self._manager.log_event(self.next_id, f'took the place of {self.label()}')
             self.id, self.next_id, self.is_retired = self.next_id, '', False
-            if isinstance(self._key, str):
-                self._key = self.id  # a store in which the id is the key
+            if isinstance(self.key, str):
+                self.key = self.id  # a store in which the id is the key
         return True
 
     def _user(self, items: Items) -> str:

@@ -25,8 +25,6 @@ from spyce.sessions.values import Codec, PickleCodec
 
 log = logging.getLogger('spyce.session')
 
-Cookies = Sequence[tuple[str, str]]
-
 CLEAN_STEP = 1000
 """Sessions removed in one step of cleaning; between steps requests get their turn."""
 
@@ -88,18 +86,15 @@ class SessionManager:
         if self._native is not None:
             self._native.close()
 
-    def request_session(self, cookies: Cookies | Callable[[], Cookies], *, secure: bool,
-                        arrived: float | None = None, label: str = '',
-                        login: Callable[[], Login] = lambda: NOBODY) -> RequestSession:
+    def request_session(self, cookies: Sequence[tuple[str, str]], *, secure: bool, arrived: float | None = None,
+                        label: str = '', login: Callable[[], Login] = lambda: NOBODY) -> RequestSession:
         """The session of one request; no store is touched yet.
 
-        cookies: names and values as sent, in order, or what gives them when they are needed; secure: whether the
-        request came over https; arrived: when it came (time of the clock), None for now; label: what the log calls
-        the request where others wait for its session, such as the page; never an id; login: gives who is logged in:
-        his session is given to nobody else.
+        cookies: names and values as sent, in order; secure: whether the request came over https; arrived: when it came
+        (time of the clock), None for now; label: what the log calls the request where others wait for its session,
+        such as the page; never an id; login: gives who is logged in: his session is given to nobody else.
         """
-        get_cookies = cookies if callable(cookies) else lambda: cookies
-        return RequestSession(self, get_cookies, secure, self.clock() if arrived is None else arrived, label, login)
+        return RequestSession(self, cookies, secure, self.clock() if arrived is None else arrived, label, login)
 
     def clean(self, limit: int | None = None) -> int:
         """Remove expired sessions, at most `limit`, in short steps; how many were removed."""

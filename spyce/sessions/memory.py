@@ -68,13 +68,16 @@ class MemoryStore(DirectStore):
                renewal: tuple[str, float] | None = None, user: str | None = None) -> bool:
         with self._mutex:
             entry = self._entries.get(key)
-            if entry is None or entry.expires <= now:
+            if entry is None:
                 return False
-            idle, expires = slide or (entry.idle, entry.expires)
-            if expires < entry.expires:
+            old_items, created, idle, old_expires, old_user, _ = entry
+            if old_expires <= now:
+                return False
+            idle, expires = slide or (idle, old_expires)
+            if expires < old_expires:
                 heapq.heappush(self._deadlines, (expires, key))
-            self._keep(key, Entry(entry.items if items is None else dict(items), entry.created, idle, expires,
-                                  entry.user if user is None else user))
+            self._keep(key, Entry(old_items if items is None else dict(items), created, idle, expires,
+                                  old_user if user is None else user))
             if renewal is not None:
                 self._renew(key, now, *renewal)
         return True

@@ -116,14 +116,15 @@ class NativeStore(SessionStore):
         """
         pointer = self.guess(sessionid)
         while pointer is not None and may_follow(pointer):
-            lock = self.lock(pointer.key, timeout, max_waiters, label)
+            key = pointer.key
+            lock = self.lock(key, timeout, max_waiters, label)
             try:
                 found = self.fetch_under(lock, sessionid)
             except BaseException:
                 lock.release()
                 raise
-            if found is not None and found[0].key == pointer.key:
-                return found[0], found[1], lock
+            if found is not None and found[0].key == key:
+                return *found, lock
             lock.release()
             pointer = None if found is None else found[0]
         return None

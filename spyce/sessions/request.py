@@ -10,7 +10,7 @@ from spyce.sessions.items import SessionItems
 from spyce.sessions.link import StoreLink
 from spyce.sessions.native import FLASHES, OWNER, SECRET
 from spyce.sessions.tokens import check_token, make_token, new_secret, secret_for
-from spyce.sessions.values import Changes, unpack
+from spyce.sessions.values import SessionValues, unpack
 
 SENT = 'it was saved and unlocked when the headers went out; put before the first flush() or unbuffer()'
 
@@ -28,8 +28,8 @@ class RequestSession(SessionItems):
     @property
     def _form(self) -> FormCookie:
         if self._form_cookie is None:
-            login = self._login  # not this object, see SessionItems
-            self._form_cookie = FormCookie(self._options, self._get_cookies(), self._manager.site_key,
+            login = self._login  # the form cookie must not hold this object, see StoreLink
+            self._form_cookie = FormCookie(self._options, self._cookies, self._manager.site_key,
                                            secure=self._secure, login=lambda: login()[1])
         return self._form_cookie
 
@@ -164,11 +164,6 @@ class RequestSession(SessionItems):
         self._read_only = self._read_only or 'the request was broken off'
         self._link.unlock()
 
-    def __del__(self) -> None:
-        link = getattr(self, '_link', None)  # none if __init__() has failed
-        if link is not None:
-            link.unlock()
-
     def _close(self, reason: str) -> None:
         if self._read_only:
             return
@@ -177,19 +172,20 @@ class RequestSession(SessionItems):
             if self._values is None or self.mode == 'readonly':
                 link.touch()
             else:
-                self._save(link, self._values.changes())
+                self._save(link, self._values)
         finally:
             self._read_only = reason
             link.unlock()
         if link.stored:
             self._manager.cleaner.note_change()
 
-    def _save(self, link: StoreLink, changes: Changes | None) -> None:
+    def _save(self, link: StoreLink, values: SessionValues) -> None:
+        changes = values.changes()
         if link.entry is None:
             if self._was_put:
-                link.create({} if changes is None else changes.applied_to({}))
+                link.create({} if changes is None else changes({}))
         elif changes is not None:
-            link.change(changes.applied_to)
+            link.change(changes)
         elif link.next_id:
             link.change(dict)
         else:

@@ -10,7 +10,6 @@ import logging
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -55,18 +54,14 @@ Packed = bytes | Live
 Items = Mapping[str, Packed]
 
 
-@dataclass
-class Changes:
-    """What a request did to a session: items put (or changed in place), names deleted."""
+Change = Callable[[Items], dict[str, Packed]]
 
-    put: dict[str, Packed]
-    deleted: AbstractSet[str]
 
-    def applied_to(self, items: Items) -> dict[str, Packed]:
-        """The items with these changes; new names come last, as do those deleted and put again."""
-        if not self.deleted:
-            return {**items, **self.put}
-        return {**{name: packed for name, packed in items.items() if name not in self.deleted}, **self.put}
+def _changed(put: dict[str, Packed], deleted: AbstractSet[str], items: Items) -> dict[str, Packed]:
+    """The items with these changes; new names come last, as do those deleted and put again."""
+    if not deleted:
+        return {**items, **put}
+    return {**{name: packed for name, packed in items.items() if name not in deleted}, **put}
 
 
 def pack(name: str, value: Any, codec: Codec, keeps_live: bool) -> Packed:
@@ -188,8 +183,9 @@ class SessionValues:
         if name in self._items:
             self._deleted.add(name)
 
-    def changes(self) -> Changes | None:
-        """What was put, changed in place or deleted since the load, the last settle() or rollback(); None if nothing.
+    def changes(self) -> Change | None:
+        """Does to stored items what this request did since the load, the last settle() or rollback(): items put (or
+        changed in place), names deleted. None if it did nothing.
 
         Raises SessionValueError if a value cannot be packed; nothing was changed by then.
         """
@@ -198,7 +194,7 @@ class SessionValues:
             packed = pack(name, self._objects[name], self._codec, self._keeps_live)
             if packed != dump:
                 put[name] = packed
-        return Changes(put, self._deleted) if put or self._deleted else None
+        return partial(_changed, put, self._deleted) if put or self._deleted else None
 
     def is_changed(self, name: str) -> bool:
         """Whether this request put `name`, or deleted it."""
