@@ -34,7 +34,7 @@ __all__ = ['CLEAN_INTERVAL', 'DbmStore', 'MemoryStore', 'SessionNotFoundError', 
 
 STATE = 'session'
 VIEWED = 'session viewed'
-"""In request.state: a page has imported the session as the config has it, and nobody has used it yet."""
+"""In request.state: a page has imported the session as the config has it, which view() has not been told yet."""
 
 
 @lru_cache(maxsize=10_000)
@@ -46,7 +46,7 @@ def _label(page: str, root: str) -> str:
 class session(spyceModule, MutableMapping[str, Any]):
     """The visitor's session, as a mapping whose items are there again at his next request."""
 
-    _state: RequestSession | None = None
+    _shared: RequestSession | None = None
 
     def init(self, path: str | None = None, expire: float | None = None, lock: str | None = None,
              readonly: bool = False) -> None:
@@ -57,25 +57,25 @@ class session(spyceModule, MutableMapping[str, Any]):
         state = self._api.getRequest().state
         if STATE not in state and path is None and expire is None and lock is None and not readonly:
             state[VIEWED] = True  # most pages that import it do not use it
-        else:
-            self._share(state).view(path=path, expire=expire, lock=lock, readonly=readonly)
+            return
+        session = self._share()
+        if state.pop(VIEWED, False):
+            session.view()
+        session.view(path=path, expire=expire, lock=lock, readonly=readonly)
 
     def finish(self, theError: Any = None) -> None:
         """Nothing: the session is saved once, when the response leaves."""
 
-    def _share(self, kept: dict[str, Any]) -> RequestSession:
-        """The one session of this HTTP request, whichever page or module asks. kept: the request's state."""
-        found: RequestSession | None = kept.get(STATE)
-        if found is None:
-            found = kept[STATE] = self._begin()
-            if kept.pop(VIEWED, False):
-                found.view()
-        self._state = found
-        return found
+    def _share(self) -> RequestSession:
+        """The one session of this HTTP request, whichever page or module asks."""
+        request = self._api.getRequest()
+        self._shared = request.state.get(STATE)
+        if self._shared is None:
+            self._shared = request.state[STATE] = self._begin(request)
+        return self._shared
 
-    def _begin(self) -> RequestSession:
-        server, stack = self._api.getServer(), self._api.getStack()
-        request, response = self._api.getRequest(), self._api.getResponse()
+    def _begin(self, request: Any) -> RequestSession:
+        server, stack, response = self._api.getServer(), self._api.getStack(), self._api.getResponse()
         manager: SessionManager = server.sessions
         begun = manager.request_session(
             request.cookies(), secure=request.is_secure(), arrived=request.state.get('arrived'),
@@ -92,16 +92,17 @@ class session(spyceModule, MutableMapping[str, Any]):
 
     @property
     def _session(self) -> RequestSession:
-        if self._state is None:
-            self._share(self._api.getRequest().state).view()
-        assert self._state is not None
-        return self._state
+        session = self._shared
+        if session is None:
+            session = self._share()
+            session.view()
+        return session
 
     def __getitem__(self, key: str) -> Any:
         return self._session[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._session[key] = value
+        self._session.put(key, value)
 
     def __delitem__(self, key: str) -> None:
         del self._session[key]

@@ -73,17 +73,15 @@ class SessionItems(MutableMapping[str, Any]):
             if readonly and lock != 'readonly':
                 raise ValueError(f'session: lock={lock!r} and readonly=True contradict each other; give one of them')
         mode = 'readonly' if readonly else lock or self._options.session_lock
-        if not self._is_viewed or LOCK_MODES.index(mode) < LOCK_MODES.index(self.mode):
-            self._change_mode(mode)
-            self._is_viewed = True
-
-    def _change_mode(self, mode: str) -> None:
+        if self._is_viewed and LOCK_MODES.index(self.mode) <= LOCK_MODES.index(mode):
+            return
         was_read = self._values is not None and not self._read_only and self.mode != 'request'
         if mode == 'request' and was_read and not self._link.lock_unchanged():
             raise SessionChanged(
                 'the session was read without a lock, and another request changed it before this page asked for '
                 "lock='request'; import the session with that lock before it is first read")
         self.mode = mode
+        self._is_viewed = True
 
     # Reading
 
@@ -172,12 +170,7 @@ class SessionItems(MutableMapping[str, Any]):
     # Changing
 
     def __setitem__(self, name: str, value: Any) -> None:
-        _check_name(name)
-        if name == self._options.session_index:
-            check_indexed(name, value)
-        self._load_to_change('session[{!r}] = ...', name)[name] = value
-        if not self._was_put:
-            self._note_put()
+        self.put(name, value)
 
     def __delitem__(self, name: str) -> None:
         if name in ENGINE_ITEMS:
@@ -186,7 +179,12 @@ class SessionItems(MutableMapping[str, Any]):
 
     def put(self, name: str, value: Any) -> None:
         """session[name] = value."""
-        self[name] = value
+        _check_name(name)
+        if name == self._options.session_index:
+            check_indexed(name, value)
+        self._load_to_change('session[{!r}] = ...', name).put(name, value)
+        if not self._was_put:
+            self._note_put()
 
     def delete(self, name: str) -> None:
         """Remove an item; one that is not there is fine."""
@@ -222,7 +220,7 @@ class SessionItems(MutableMapping[str, Any]):
         if name == self._options.session_index:
             check_indexed(name, result)
         if self.mode == 'request' and not self._read_only:
-            values[name] = result
+            values.put(name, result)
             self._note_put()
             return result
         codec, mine = self._manager.values, values.is_changed(name)
@@ -269,7 +267,7 @@ class SessionItems(MutableMapping[str, Any]):
             if not self._was_put:
                 values = self._load()
                 for name, value in self._beginning().items():
-                    values[name] = value
+                    values.put(name, value)
             if not link.is_replaced:
                 link.next_id = link.next_id or new_id()
         self._was_put = True

@@ -119,9 +119,9 @@ class RequestSession(SessionItems):
         self._link.renew()
         owner = self._login()[0]
         if owner and not self._is_visitor():
-            values[OWNER] = owner
+            values.put(OWNER, owner)
         if SECRET in values or (self.mode == 'merge' and self._link.entry is not None):
-            values[SECRET] = new_secret()  # in mode merge another request may have put one meanwhile
+            values.put(SECRET, new_secret())  # in mode merge another request may have put one meanwhile
 
     def invalidate(self) -> None:
         """End the session now: its data are removed, its id leads nowhere, the browser is told to forget it.

@@ -84,7 +84,10 @@ def unpack(packed: Packed, codec: Codec) -> Any:
 
 def size_of(items: Items) -> int:
     """Bytes that the items take, names included; live values count as nothing."""
-    return len(''.join(items)) + sum(map(len, items.values()))
+    size = 0
+    for name, packed in items.items():
+        size += len(name) + len(packed)
+    return size
 
 
 def check_size(items: Items, limit: int) -> None:
@@ -165,8 +168,8 @@ class SessionValues:
         except KeyError:
             return default
 
-    def __setitem__(self, name: str, value: Any) -> None:
-        """Put a value. Raises SessionValueError or SessionTooLarge here, where the page's line is, if it can."""
+    def put(self, name: str, value: Any) -> None:
+        """Keep a value from now on. Raises SessionValueError or SessionTooLarge here, where the page's line is, if it can."""
         if type(value) not in _PLAIN and not is_plain(value):
             check_size({name: pack(name, value, self._codec, self._keeps_live)}, self._max_bytes)
         self._objects[name] = value
