@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 METHODS_WITH_FORM = ('POST', 'PUT', 'PATCH')
 
-_PAIR = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+=[!#-+\--:<-\[\]-~]*"
-_PLAIN_COOKIES = re.compile(f'{_PAIR}(?:; {_PAIR})*')
+_PAIR = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=([!#-+\--:<-\[\]-~]*)")
+_PLAIN_COOKIES = re.compile(f'{_PAIR.pattern}(?:; {_PAIR.pattern})*')
 """A Cookie header as RFC 6265 wants it (section 4.2.1), without quotes: there is but one way to read it."""
 
 
@@ -154,7 +154,7 @@ class WebRequest:
         if not header:
             return []
         if _PLAIN_COOKIES.fullmatch(header):
-            return [(name, value) for name, _, value in (pair.partition('=') for pair in header.split('; '))]
+            return _PAIR.findall(header)
         from spyce.web.body import cookie_pairs
         return cookie_pairs(header)
 
