@@ -169,7 +169,10 @@ class SessionValues:
             return default
 
     def put(self, name: str, value: Any) -> None:
-        """Keep a value from now on. Raises SessionValueError or SessionTooLarge here, where the page's line is, if it can."""
+        """Keep a value from now on.
+
+        Raises SessionValueError or SessionTooLarge here, where the page's line is, if it can.
+        """
         if type(value) not in _PLAIN and not is_plain(value):
             check_size({name: pack(name, value, self._codec, self._keeps_live)}, self._max_bytes)
         self._objects[name] = value
