@@ -16,7 +16,6 @@ import click
 
 from spyce import __version__
 from spyce.newsite import project
-from spyce.operator import sessions
 from spyce.sitecommands import check, migrate
 
 if TYPE_CHECKING:
@@ -44,7 +43,21 @@ def _clear_errors() -> Iterator[None]:
         raise click.ClickException(str(error)) from error
 
 
-@click.group()
+class _Commands(click.Group):
+    """All commands; `sessions`, which is large, is imported when it is asked for: a CGI program starts at each request.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), 'sessions'])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != 'sessions':
+            return super().get_command(ctx, cmd_name)
+        from spyce.operator import sessions
+        return sessions
+
+
+@click.group(cls=_Commands)
 @click.version_option(__version__, prog_name='spyce')
 def main() -> None:
     """Spyce: pages with Python in them, and sessions that lose nothing."""
@@ -54,7 +67,6 @@ def main() -> None:
 main.add_command(check)
 main.add_command(migrate)
 main.add_command(project)
-main.add_command(sessions)
 
 
 @main.command()

@@ -30,6 +30,11 @@ def test_version(run):
     assert run('--version').stdout == f'spyce, version {spyce.__version__}\n'
 
 
+def test_what_only_operators_need_is_imported_for_them():
+    code = "import sys, spyce.cli; sys.exit('spyce.operator' in sys.modules)"
+    assert subprocess.run([sys.executable, '-c', code], timeout=60).returncode == 0
+
+
 class TestRender:
     def test_the_body_is_printed(self, run, tmp_path):
         write(tmp_path, 'page.spy', '[[= request.get1("q") ]] [[= request.getHeader("Cookie") ]] é')
