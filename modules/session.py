@@ -58,10 +58,10 @@ class session(spyceModule, MutableMapping[str, Any]):
         if STATE not in state and path is None and expire is None and lock is None and not readonly:
             state[VIEWED] = True  # most pages that import it do not use it
             return
-        session = self._share()
+        shared = self._share()
         if state.pop(VIEWED, False):
-            session.view()
-        session.view(path=path, expire=expire, lock=lock, readonly=readonly)
+            shared.view()
+        shared.view(path=path, expire=expire, lock=lock, readonly=readonly)
 
     def finish(self, theError: Any = None) -> None:
         """Nothing: the session is saved once, when the response leaves."""
@@ -92,11 +92,11 @@ class session(spyceModule, MutableMapping[str, Any]):
 
     @property
     def _session(self) -> RequestSession:
-        session = self._shared
-        if session is None:
-            session = self._share()
-            session.view()
-        return session
+        shared = self._shared
+        if shared is None:
+            shared = self._share()
+            shared.view()
+        return shared
 
     def __getitem__(self, key: str) -> Any:
         return self._session[key]

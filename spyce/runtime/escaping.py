@@ -31,6 +31,6 @@ def html_encode(o: Any, also: str = '', **kwargs: Any) -> str:
 
 def encode_text(o: object) -> str:
     """html_encode() with no more than one argument."""
-    plain = o if type(o) is str else '' if o is None else str(o)
+    plain = o if type(o) is str else text(o)
     encoded = escape(plain)
     return encoded if encoded is plain else encoded.replace('&#34;', '&quot;')

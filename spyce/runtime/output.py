@@ -73,7 +73,6 @@ class Output:
         self.parts = Parts()
         self.for_code = (self.parts, type, str)  # what generated code binds
         self.filters: list[FilterLike] = []
-        self._to_text: Callable[..., str] = _text_only  # what happens to values of expressions, if there are no filters
         self.redirected: Any = None  # a file object put in place of stdout by a module (setStdout)
         self.marks: list[int] = []  # where in `parts` the open captures begin, the outermost first
         self._levels: tuple[tuple[int, FilterLike], ...] = ()
@@ -108,7 +107,8 @@ class Output:
         if self.filters:
             self.filters[0].writeExpr(o, **kw)
         else:
-            self.parts.put(self._to_text(o, **kw))
+            change = self.parts.seen_by
+            self.parts.put(text(o) if change is None else change(o, **kw))
 
     # -- captures ----------------------------------------------------------------------------------------------
 
@@ -207,7 +207,6 @@ class Output:
         for filter, following in zip(chain, chain[1:]):  # noqa: B905  one shorter on purpose
             filter.setNext(following)
         self.filters = chain
-        self._to_text = function or _text_only
 
     # -- towards the client ------------------------------------------------------------------------------------
 
@@ -273,11 +272,6 @@ class Output:
         self.parts.clear()
         self.clear_filters()
         self.redirected = None
-
-
-def _text_only(value: object, **options: Any) -> str:
-    """text(); what else an expression tag says is for filters."""
-    return text(value)
 
 
 def _joined(captured: list[str]) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from spyce.runtime.escaping import encode_text, escape, html_encode, text
+from spyce.runtime.escaping import encode_text, escape, text
 
 V = TypeVar('V')
 
@@ -57,7 +57,7 @@ class EncodedParts(Parts):
     conversions = (same, escape, encode_text)
 
     def value(self, value: object) -> None:
-        self.put(html_encode(value))
+        self.put(encode_text(value))
 
 
 class ChangedParts(Parts):

@@ -191,7 +191,7 @@ class StoreLink:
         entry = Entry(items, now, self.expire, now + min(self.expire, options.session_lifetime), self._user(items))
         sessionid = self.next_id or new_id()
         self.key = self._manager.native.create(sessionid, items, created=now, idle=entry.idle, expires=entry.expires,
-                                                user=entry.user)
+                                               user=entry.user)
         self.entry, self.id, self.next_id, self.stored = entry, sessionid, '', True
         self._manager.log_event(sessionid, 'created')
         return True
