@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from typing import Any
 
-_PERSONAL = (('Cache-Control', 'no-store'), ('Vary', 'Cookie'))
 _FOR_SHARED_CACHES = ('public', 's-maxage')
 _OF_SHARED_CACHES = ('CDN-Cache-Control', 'Surrogate-Control')
 
@@ -14,9 +13,6 @@ def mark_personal(response: Any, carries_secret: bool) -> None:
     carries_secret: whether it has a cookie or a token of his; then it is private whatever the page says, or a shared
     cache could give them to others.
     """
-    if not response.headers:
-        response.headers.extend(_PERSONAL)
-        return
     present = [(name.lower(), value.lower()) for name, value in response.headers]
     said = [part.strip() for name, value in present if name == 'cache-control' for part in value.split(',')]
     if not said:
