@@ -62,6 +62,11 @@ def test_a_list_applies_from_left_to_right(page: FakePage) -> None:
     assert page.printed() == '<b>a&lt;</b>&lt;b&gt;a&lt;&lt;/b&gt;'
 
 
+@pytest.mark.parametrize('name', ['value', 'text', 'anything'])
+def test_without_a_transform_keyword_arguments_of_the_expression_say_nothing(name: str) -> None:
+    assert spyce.render_string(f'[[=1, {name}=3]]') == '1\n'
+
+
 def test_keyword_arguments_of_the_expression_reach_the_transform(page: FakePage) -> None:
     page.start(transform).expr(('truncate', 'html_encode'))
     page.output.writeExpr('ab<cdef', maxlen=4)
