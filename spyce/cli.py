@@ -44,17 +44,21 @@ def _clear_errors() -> Iterator[None]:
 
 
 class _Commands(click.Group):
-    """All commands; `sessions`, which is large, is imported when it is asked for: a CGI program starts at each request.
-    """
+    """All commands; those for operators, which are large, are imported when none of the others is meant: a CGI program
+    starts at each request."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), 'sessions'])
+        self._add_operators()
+        return super().list_commands(ctx)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != 'sessions':
-            return super().get_command(ctx, cmd_name)
+        if cmd_name not in self.commands:
+            self._add_operators()
+        return super().get_command(ctx, cmd_name)
+
+    def _add_operators(self) -> None:
         from spyce.operator import sessions
-        return sessions
+        self.add_command(sessions)
 
 
 @click.group(cls=_Commands)

@@ -35,6 +35,11 @@ def test_what_only_operators_need_is_imported_for_them():
     assert subprocess.run([sys.executable, '-c', code], timeout=60).returncode == 0
 
 
+def test_a_mistyped_name_is_answered_alike_for_all_commands(run):
+    hint = 'Did you mean'  # if this click gives any
+    assert (hint in run('session').stderr) == (hint in run('rende').stderr)
+
+
 class TestRender:
     def test_the_body_is_printed(self, run, tmp_path):
         write(tmp_path, 'page.spy', '[[= request.get1("q") ]] [[= request.getHeader("Cookie") ]] é')
