@@ -47,14 +47,11 @@ def _is_ready(module: types.ModuleType, path: str, check: bool) -> bool:
 class SiteLoader(SourceFileLoader):
     """Runs a site's module with the site's own `__import__`."""
 
-    def __init__(self, fullname: str, path: str, imports: SiteImports) -> None:
-        super().__init__(fullname, path)
-        self._imports = imports
-
     def exec_module(self, module: types.ModuleType) -> None:
         # Not the module's own folder: a package's modules import what stands beside the package.
-        folder = sys.modules[module.__name__.partition('.')[0]].__path__[0]
-        module.__dict__['__builtins__'] = self._imports.builtins_for(folder)
+        package = module.__name__.partition('.')[0]
+        folder = sys.modules[package].__path__[0]
+        module.__dict__['__builtins__'] = _imports[package].builtins_for(folder)
         signature = file_signature(self.path)
         super().exec_module(module)
         module.__dict__[SIGNATURE] = signature  # at the end: it also says that the module is complete
@@ -72,17 +69,19 @@ class SiteFinder:
     def find_spec(fullname: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
         if not fullname.startswith(PREFIX) or path is None:
             return None
-        imports = _imports.get(fullname.partition('.')[0])
-        if imports is None:
+        if fullname.partition('.')[0] not in _imports:
             return None
         spec = PathFinder.find_spec(fullname, path)
         if spec is not None and type(spec.loader) is SourceFileLoader:
-            spec.loader = SiteLoader(fullname, spec.loader.path, imports)
+            spec.loader = SiteLoader(fullname, spec.loader.path)
         return spec
 
 
 class SiteImports:
-    """The modules of one server's site."""
+    """The modules of one server's site.
+
+    sys.modules holds them until this object is gone; so they and their __import__ do not hold it.
+    """
 
     def __init__(self, search: Callable[[], Iterable[str]]) -> None:
         """`search` gives the folders that every page of the site may import from, after its own."""
@@ -146,7 +145,7 @@ class SiteImports:
 
     def _run_anew(self, fullname: str, path: str) -> types.ModuleType:
         """Run the file and put the result in the place of what was there; others see the old one until then."""
-        spec = spec_from_file_location(fullname, path, loader=SiteLoader(fullname, path, self))
+        spec = spec_from_file_location(fullname, path, loader=SiteLoader(fullname, path))
         assert spec is not None and spec.loader is not None
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -164,6 +163,11 @@ class SiteImports:
     def _importer(self, folder: str) -> Callable[..., types.ModuleType]:
         found = self._found
         original = builtins.__import__
+        reference = weakref.ref(self)
+
+        def locate(name: str) -> str | None:
+            site = reference()
+            return None if site is None else site._locate(folder, name)
 
         def site_import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (),
                         level: int = 0) -> types.ModuleType:
@@ -173,12 +177,12 @@ class SiteImports:
             try:
                 package = found[folder, top]
             except KeyError:
-                package = found[folder, top] = self._locate(folder, top)
+                package = found[folder, top] = locate(top)
             if package is None:
                 try:
                     return original(name, globals, locals, fromlist, 0)
                 except ModuleNotFoundError as error:
-                    package = self._locate(folder, top) if error.name == top else None
+                    package = locate(top) if error.name == top else None
                     if package is None:
                         raise
                     found[folder, top] = package
@@ -205,5 +209,6 @@ class SiteImports:
 def _forget_packages(packages: dict[str, str]) -> None:
     prefixes = tuple(f'{name}.' for name in packages.values())
     names = set(packages.values())
-    for name in [name for name in sys.modules if name in names or name.startswith(prefixes)]:
-        del sys.modules[name]
+    for name in list(sys.modules):  # a copy: other threads import meanwhile
+        if name in names or name.startswith(prefixes):
+            sys.modules.pop(name, None)

@@ -1,10 +1,13 @@
 """Modules beside pages: found, private to their server, noticed when they change."""
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 import sys
 import threading
 import time
+import types
 
 import spyce
 from spyce.testing import Client
@@ -43,6 +46,38 @@ def test_two_servers_in_one_process_have_their_own_modules(site):
     one, other = site(files), site(files)
     assert [one.get('/page.spy').text, one.get('/page.spy').text, other.get('/page.spy').text] == ['1\n', '2\n', '1\n']
     assert 'state' not in sys.modules
+
+
+def test_a_server_that_is_gone_leaves_no_module_also_while_other_threads_import(site):
+    done = threading.Event()
+
+    def import_without_end():
+        for number in itertools.cycle(range(1000)):
+            sys.modules[f'spyce_test_{number}'] = types.ModuleType('elsewhere')
+            sys.modules.pop(f'spyce_test_{(number + 500) % 1000}', None)
+            if done.is_set():
+                break
+
+    def kept():
+        return [name for name in list(sys.modules) if name.startswith('spyce_site_')]
+
+    gc.collect()
+    before = kept()
+    thread = threading.Thread(target=import_without_end)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread.start()
+    try:
+        for _ in range(20):
+            site({'page.spy': '[[ import state ]]', 'state.py': ''}).get('/page.spy')
+            gc.collect()
+    finally:
+        done.set()
+        sys.setswitchinterval(interval)
+        thread.join()
+        for number in range(1000):
+            sys.modules.pop(f'spyce_test_{number}', None)
+    assert kept() == before
 
 
 def test_sys_path_is_left_alone(site):
