@@ -8,89 +8,81 @@ import re
 from collections.abc import Sequence
 
 from spyce.page.book import Book
-from spyce.page.statements import Close
-from spyce.page.tree import Code, Compact, Element, Expression, TagClose, TagOpen, Text
+from spyce.page.tree import Code, Compact, Element, Expression, Text
 
 MODES = ('off', 'line', 'space', 'full')
 
-_TRAILING = re.compile(r'(?<![ \t\f\v])[ \t\f\v]+(?=\n)')
+_BLANKS = ' \t\n\r\f\v'  # no others, which 2.1 did not know: a no-break space is there to be seen
+_TRAILING = re.compile(r'(?<![ \t\r\f\v])[ \t\r\f\v]+(?=\n)')
 _RUN = re.compile(r'[ \t]{2,}')
-_BREAK = re.compile(r'\n\s+')
+_BREAK = re.compile(rf'\n[{_BLANKS}]+')
 
 
 def compact(elements: Sequence[Element], book: Book) -> None:
-    """Compact the text of a page's elements, in place."""
+    """Compact the text of a page's elements, in place.
+
+    Each text by itself, looking at what else stands on the rows where it begins and ends. Blocks play no part (recorded
+    case compact-full-b): a directive holds to the end of the page.
+    """
     blank_after = _blank_ends(elements, book)
-    seen: dict[int, int] = {}  # row -> the last element that shows something where it ends on this row
-    modes = ['line']
-    firsts = [0]               # for each open block the first element that text in it looks back to
+    before = _Row()
+    mode = 'line'
     for index, element in enumerate(elements):
-        if isinstance(element, Text):
-            shown = _shows(element.text.rpartition('\n')[2])
-            if modes[-1] in ('line', 'full'):
-                row = book.row(element.start)
-                element.text = _compact_lines(element.text, seen.get(row, -1) < firsts[-1], blank_after[index])
-            if modes[-1] in ('space', 'full'):
+        if isinstance(element, Compact):
+            mode = element.mode
+        elif isinstance(element, Text):
+            row, last_line = book.row(element.start), element.text.rpartition('\n')[2]
+            if mode in ('line', 'full'):
+                element.text = _compact_lines(element.text, not before.shows_at(row), blank_after[index])
+            if mode in ('space', 'full'):
                 element.text = _BREAK.sub('\n', _RUN.sub(' ', element.text))
-            if shown:
-                seen[book.row(element.end)] = index
-        elif isinstance(element, Expression):
-            seen[book.row(element.end)] = index
-        elif isinstance(element, Compact):
-            modes[-1] = element.mode
-        else:
-            _enter_and_leave(element, index, modes, firsts)
+            before.add(book.row(element.end), _shows(last_line))
+            continue
+        before.add(book.row(element.end), isinstance(element, Expression))
+        if isinstance(element, Code) and element.chunk:
+            before.end()
 
 
-def _enter_and_leave(element: Element, index: int, modes: list[str], firsts: list[int]) -> None:
-    """Follow the blocks and tag bodies that an element opens and closes."""
-    steps: list[bool] = []
-    if isinstance(element, Code):
-        for part in element.parts:
-            if isinstance(part, Close):
-                steps.append(False)
-            elif part.opens is not None:
-                steps.append(True)
-    elif isinstance(element, TagOpen) and element.paired:
-        steps.append(True)
-    elif isinstance(element, TagClose):
-        steps.append(False)
-    for opens in steps:
-        if opens:
-            modes.append('full' if modes[-1] in ('space', 'full') else 'line')
-            firsts.append(index + 2)  # a block never looks back at its own first element
-        else:
-            modes.pop()
-            firsts.pop()
+class _Row:
+    """The row that the last elements share, and whether one of them shows something there."""
+
+    def __init__(self) -> None:
+        self._row, self._shows = -1, False
+
+    def shows_at(self, row: int) -> bool:
+        """Whether something is shown on this row by the elements that the others have not parted from it."""
+        return self._shows and row == self._row
+
+    def add(self, row: int, shows: bool) -> None:
+        """Go on with an element that begins or ends on this row."""
+        self._row, self._shows = row, shows or self.shows_at(row)
+
+    def end(self) -> None:
+        """Nothing more belongs to the row: a chunk counts as the end of its line (recorded case chunk-one-line-b)."""
+        self._shows = False
 
 
 def _blank_ends(elements: Sequence[Element], book: Book) -> list[bool]:
     """For each element whether nothing is shown behind it on the row where it ends."""
-    shown: set[int] = set()
+    after = _Row()
     blank = [True] * len(elements)
     for index in range(len(elements) - 1, -1, -1):
         element = elements[index]
-        if isinstance(element, Text):
-            blank[index] = book.row(element.end) not in shown
-            if _shows(element.text.partition('\n')[0]):
-                shown.add(book.row(element.start))
-        elif isinstance(element, Expression):
-            shown.add(book.row(element.start))
-        elif isinstance(element, Code) and element.chunk:
-            shown.discard(book.row(element.start))  # a chunk counts as the end of its line (chunk-one-line-b)
-    if len(elements) > 1 and book.row(elements[0].start) == book.row(elements[0].end):
-        # Blanks before code at the very start go although text follows (recorded cases lambda-loop, lambda-nested).
-        blank[0] = not isinstance(elements[1], Expression)
+        blank[index] = not after.shows_at(book.row(element.end))
+        if isinstance(element, Code) and element.chunk:
+            after.end()
+        after.add(book.row(element.start),
+                  isinstance(element, Expression) or isinstance(element, Text) and _shows(element.text.partition('\n')[0]))
     return blank
 
 
 def _shows(text: str) -> bool:
-    return bool(text) and not text.isspace()
+    return bool(text.strip(_BLANKS))
 
 
 def _compact_lines(text: str, blank_before: bool, blank_after: bool) -> str:
-    first, newline, rest = text.partition('\n')
-    if newline and blank_before and not _shows(first):
+    first, _newline, rest = text.partition('\n')
+    if blank_before and not _shows(first):
         text = rest
     text = _TRAILING.sub('', text)
     head, newline, last = text.rpartition('\n')

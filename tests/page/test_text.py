@@ -57,7 +57,19 @@ def test_text_comments_and_delimiters(source: str, printed: str) -> None:
     ('[[.COMPACT MODE=off]]a  \nb\n', 'a  \nb\n'),
     ('a   b  \n[[.compact mode=off]]c   d  \n[[.compact mode=space]]e   f  \n   g\n[[.compact mode=line]]h   i  \n',
      'a   b\nc   d  \ne f \ng\nh   i\n'),
-    ('[[.compact mode=off]][[ if 1: { ]]x  \n[[ } ]]y  \n', 'x\ny  \n'),
+    ('[[.compact mode=off]][[ if 1: { ]]x  \n[[ } ]]y  \n', 'x  \ny  \n'),
+    ('[[ if 1: { ]][[.compact mode=off]]x  \n[[ } ]]\ny  \n', 'x  \n\ny  \n'),
+    ('  [[= 1 ]]\n', '1\n'),
+    ('  a [[= 1 ]]\n', '  a 1\n'),
+    ('[[ x = 1 ]] [[= x ]] [[ y = 2 ]]  [[= y ]]\n', '1   2\n'),
+    ('[[ x = 1 ]]  [[ y = 2 ]]z\n', 'z\n'),
+    ('[[ for i in range(2): { ]] [[= i ]] [[ } ]]x\n', '0 1 x\n'),
+    ('[[ for i in range(2): { ]][[= i ]]\n[[ } ]]\n', '0\n1\n'),
+    ('x [[ if 1: { ]]\ny\n[[ } ]]\n', 'x \ny\n'),
+    ('a [[\\ x = 1 ]]\nb\n', 'a b\n'),
+    ('a [[\\\nx = 1\n]]\nb\n', 'a b\n'),
+    ('[[ x = 1 ]]\xa0\nb \xa0 \nc\n', '\xa0\nb \xa0\nc\n'),
+    ('[[.compact mode=space]]a\n\xa0 \u3000b\n', 'a\n\xa0 \u3000b\n'),
     ('[[ f = [[spy x: \n  <[[= x ]]>  \n]] ]]\n[[ f(1) ]]\n[[ f(2) ]]\n', '  <1>\n  <2>\n'),
 ])
 def test_compaction(source: str, printed: str) -> None:
@@ -68,4 +80,5 @@ def test_include_pastes_source_that_shares_the_page_names() -> None:
     includes = {'part.spi': 'part x=[[= x ]]\n[[ x = 5; y = 6 ]]\n', 'end.spi': 'x is [[= x ]]'}
     assert run("[[ x = 1 ]]\n[[.include file='part.spi']]\nx=[[= x ]] y=[[= y ]]\n", includes=includes) \
         == 'part x=1\nx=5 y=6\n'
+    assert run("a [[.include file='end.spi']]\nb\n", includes={'end.spi': 'X'}) == 'a Xb\n'
     assert run("[[ x = 3 ]][[.include file='end.spi']]\n", includes=includes) == 'x is 3'
