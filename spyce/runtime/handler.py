@@ -108,7 +108,8 @@ class Execution:
                 if AGAIN not in self.request.state or not self._may_run_again():
                     return
             except spyceRedirect as redirect:
-                self.output.reset()
+                self.output.begin_page()
+                self.request._stack.append(page.file)
                 load = self._loader(redirect.filename)
                 args, kwargs = (), {}
         self._show_plainly(SpyceError(f'{MAX_STACK} internal redirects in a row: does a page redirect to itself?'))
@@ -117,7 +118,7 @@ class Execution:
         """Whether the page is to run once more, which then begins anew; too late once something was sent."""
         if not self.request.state.pop(AGAIN, False) or self.response.headers_sent:
             return False
-        self._start_again(keep_cookies=True)
+        self._start_again()
         return True
 
     def _loader(self, file: str) -> Load:
@@ -126,15 +127,26 @@ class Execution:
     def _start_error_page(self) -> None:
         self._end_transaction(failed=True)
         self._begin_transaction()  # for the error page, which may read the database
-        self._start_again(keep_cookies=True)
+        self._start_again()
 
-    def _start_again(self, keep_cookies: bool = False) -> None:
+    def _start_elsewhere(self) -> None:
+        """Forget what the page has printed, and its headers: another page is to run in its place (reference 5)."""
+        self.output.reset()
+        forget_forms(self.request)
+        if not self.response.headers_sent:
+            self.response.clear()
+            self.response.clearHeaders()
+            if self.request.state.pop(REDIRECTED, False):
+                self.response.setReturnCode(200)
+
+    def _start_again(self) -> None:
+        """Forget all that the page has done to the response but its cookies."""
         self.output.reset()
         self.request.state.pop(REDIRECTED, None)
         forget_forms(self.request)
         if not self.response.headers_sent:
             self.response.clear()
-            self.response.clearHeaders(keep_cookies=keep_cookies)
+            self.response.clearHeaders(keep_cookies=True)
             self.response.setReturnCode(200)
             self.response.setContentType('text/html')
 
@@ -146,17 +158,19 @@ class Execution:
         """
         wrapper = spyceWrapper(self.server, page, self.request, self.output)
         error: spyceRuntimeException | None = None
+        begin = end = 0
         try:
             try:
                 wrapper.spyceInit()
                 if names:
                     wrapper.getGlobals().update(names)
+                begin = len(self.output.parts)
                 wrapper.spyceProcess(*args, **kwargs)
                 log_unshown(self.request, page.file)
             except spyceDone:
                 pass  # a module or the page's class has ended the page before it began
             except spyceRedirect:
-                self._start_again()  # now: cookies that the modules' finish() adds are kept (reference 5)
+                self._start_elsewhere()  # now: what the modules' finish() prints, and their cookies, are kept
                 raise
             except KeyboardInterrupt:
                 raise
@@ -164,11 +178,12 @@ class Execution:
                 error = spyceRuntimeException(failure)
             if self.output.marks:
                 self.output.drop_captures()
+            end = len(self.output.parts)
             error = wrapper.finish_modules(error)
             if error is not None:
                 self._show(wrapper, error)
             elif wrapper.parent is not None:
-                self._run_parent(wrapper)
+                self._run_parent(wrapper, begin, end)
         finally:
             self._ended.append(wrapper)
             wrapper.spyceDestroy(error)
@@ -178,11 +193,14 @@ class Execution:
         for wrapper in self._ended:
             wrapper.let_go()
 
-    def _run_parent(self, wrapper: spyceWrapper) -> None:
-        """Run the parent template around what the page has printed."""
+    def _run_parent(self, wrapper: spyceWrapper, begin: int = 0, end: int | None = None) -> None:
+        """Run the parent template around what the page has printed: the output from `begin` to `end`.
+
+        What its modules printed before and after the page stands before the parent (reference 3).
+        """
         assert wrapper.parent is not None
         src, attributes, file = wrapper.parent
-        body = self.output.take()
+        body = self.output.take(begin, end)
         try:
             page = self._load_parent(src, file)
         except (PageSyntaxError, PathRefused, spyceNotFound, spyceForbidden) as failure:

@@ -125,10 +125,11 @@ class Output:
         del self.parts[mark:]
         return _joined(captured)
 
-    def take(self) -> str:
-        """What was printed and not yet sent; then back to the state at the start of the request."""
-        taken = _joined(self.parts[:])
-        self.reset()
+    def take(self, begin: int, end: int | None) -> str:
+        """Take away what was printed between two lengths of `parts`, and let another page begin."""
+        taken = _joined(self.parts[begin:end])
+        del self.parts[begin:end]
+        self.begin_page()
         return taken
 
     @property
@@ -266,12 +267,16 @@ class Output:
         """Drop the text of the innermost capture, or all that was not sent."""
         del self.parts[self.marks[-1] if self.marks else 0:]
 
-    def reset(self) -> None:
-        """Back to the state at the start of the request, for an error page or an internal redirect."""
+    def begin_page(self) -> None:
+        """Another page is to run: what is there stays, and nothing else of the one before."""
         self.marks.clear()
-        self.parts.clear()
         self.clear_filters()
         self.redirected = None
+
+    def reset(self) -> None:
+        """Back to the state at the start of the request, for an error page."""
+        self.parts.clear()
+        self.begin_page()
 
 
 def _joined(captured: list[str]) -> str:

@@ -166,6 +166,50 @@ def test_a_parent_that_is_its_own_parent_is_an_error(site):
     assert answer.status == 500
 
 
+TALKER = '''
+from spyceModule import spyceModule
+class talker(spyceModule):
+    def start(self): self._api.getModule('response').write('(start)')
+    def init(self): self._api.getModule('response').write('(init)')
+    def finish(self, theError=None): self._api.getModule('response').write('(finish)')
+'''
+
+
+def test_what_modules_print_around_a_page_stands_before_its_parent(site):
+    client = site({'page.spy': '[[.import name=talker]]<spy:parent src="a.spi" />x', 'talker.py': TALKER,
+                   'a.spi': '<a>[[= child._body.strip() ]]</a>[[.import name=talker]]<spy:parent src="b.spi" />',
+                   'b.spi': '<b>[[= child._body.strip() ]]</b>'})
+    assert client.get('/page.spy').text == '(start)(finish)(start)(finish)<b>(init)<a>(init)x</a></b>\n'
+
+
+def test_what_modules_print_when_a_page_redirects_stands_before_the_other_page(site):
+    client = site({'page.spy': '[[.import names="talker, redirect"]]x[[ redirect.internal("other.spy") ]]',
+                   'other.spy': 'other', 'talker.py': TALKER})
+    assert client.get('/page.spy').text == '(finish)other\n'
+
+
+def test_an_internal_redirect_drops_headers_and_keeps_status_and_content_type(site):
+    client = site({'page.spy': '[[.import name=redirect]][[ response.addHeader("X-One", "1"); '
+                               'response.setReturnCode(404); response.setContentType("text/plain"); '
+                               'redirect.internal("other.spy") ]]',
+                   'other.spy': 'other',
+                   'twice.spy': '[[.import name=redirect]][[ redirect.external("/"); redirect.internal("other.spy") ]]'})
+    answer = client.get('/page.spy')
+    assert (answer.status, answer.headers['Content-Type'].partition(';')[0]) == (404, 'text/plain')
+    assert 'X-One' not in answer.headers
+    assert client.get('/twice.spy').status == 200
+
+
+def test_the_stack_has_the_page_that_was_asked_for_first_and_the_one_that_runs_last(site):
+    show = '[[= [file.rpartition("/")[2] for file in request.stack()] ]]'
+    client = site({'page.spy': '[[.import names="include, redirect"]][[ include.spyce("go.spi") ]]',
+                   'go.spi': '[[.import name=redirect]][[ redirect.internal("other.spy") ]]',
+                   'other.spy': show + '<spy:parent src="parent.spi" />',
+                   'parent.spi': '[[= child._body.strip() ]]' + show})
+    assert client.get('/page.spy').text \
+        == "['page.spy', 'other.spy']['page.spy', 'other.spy', 'parent.spi']\n"
+
+
 def test_the_stack_is_right_again_after_a_failed_include(site):
     client = site({'page.spy': "[[.import name=include]]"
                                "[[ try: { include.spyce('bad.spi') } except ZeroDivisionError: { pass } ]]"
