@@ -4,7 +4,6 @@ Also the handlers that configs name: `import error; errorhandler = error.serverH
 """
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -48,12 +47,11 @@ class error(spyceModule):
         return self._handler or self._default_handler
 
     def _default_handler(self, _: Any) -> None:
-        kind, *where = self._api.getPageError()
+        kind, template = self._api.getPageError()
         if kind == 'file':
-            self.setFileHandler(where[0])
+            self.setFileHandler(template)
         else:
-            template = inspect.getmodule(self._api.getServer().loadModule(where[0]))
-            self.setStringHandler(getattr(template, where[1]))
+            self.setStringHandler(template)
         self.getHandler()(self)
 
     def _run_handler(self, failure: spyceRuntimeException) -> None:

@@ -1,6 +1,7 @@
 """The module `include`: other pages and files within a page (manual: include module)."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from spyce.legacy.spyceModule import spyceModule
@@ -48,9 +49,10 @@ class include(spyceModule):
         return self._contexts[-1] if self._contexts else None
 
     @property
-    def vars(self) -> Vars:
-        """The context, if it is a dictionary, with its items as attributes."""
-        return Vars(self.context)
+    def vars(self) -> Vars | None:
+        """The context, if it is a dictionary, with its items as attributes; None if it is none."""
+        context = self.context
+        return Vars(context) if isinstance(context, Mapping) else None
 
     def spyce(self, url: str, context: Any = None) -> None:
         """Run the page at `url` here, with the modules of this page; `context` reaches it as include.context."""
@@ -78,13 +80,13 @@ class include(spyceModule):
         if binary:
             with open(path, 'rb') as stream:
                 return stream.read()
-        with open(path, encoding=server.config.encoding) as text:
+        with open(path, encoding=server.config.encoding, newline='') as text:
             return text.read()
 
-    def spycecode(self, url: str | None = None, string: str | None = None, **styles: tuple[str, str]) -> str:
+    def spycecode(self, url: str | None = None, string: str | None = None, **styles: tuple[str, str] | None) -> str:
         """Page source as coloured HTML, that of a page or the text `string` (manual: include.spycecode).
 
-        html, code, eval, directive, comment: what to put before and after each part of that kind.
+        html, code, eval, directive, comment: what to put before and after each part of that kind; None for the usual.
         """
         if (url is None) == (string is None):
             raise TypeError('include.spycecode() takes a url or a string')
@@ -95,7 +97,8 @@ class include(spyceModule):
             server = self._api.getServer()
             with open(self._api.page_of(url), 'rb') as file:
                 string = decode_source(file.read(), server.config.encoding, url)
-        return f'<pre class="spyce">{highlight(string or "", {**STYLES, **styles})}</pre>'
+        own = {kind: style for kind, style in styles.items() if style is not None}
+        return f'<pre class="spyce">{highlight(string or "", {**STYLES, **own})}</pre>'
 
     def _load(self, url: str) -> LoadedPage:
         try:

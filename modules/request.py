@@ -12,6 +12,8 @@ _URI_PARTS = {'scheme': 0, 'location': 1, 'path': 2, 'parameters': 3, 'query': 4
 
 Params = dict[str, list[Any]]
 
+_NEW_LIST: Any = object()
+
 
 class request(spyceModule):
     """Parameters, uploads, headers and address of the request. Everything in it comes from the client."""
@@ -80,17 +82,17 @@ class request(spyceModule):
 
     # -- parameters --------------------------------------------------------------------------------------------
 
-    def get(self, name: str | None = None, default: Any = None, ignoreCase: int = 0) -> Any:
-        """All values of a query parameter, [] or `default` if it is missing; without name, a dictionary of all."""
-        return _values(self._parameters('query'), name, [] if default is None else default, ignoreCase)
+    def get(self, name: str | None = None, default: Any = _NEW_LIST, ignoreCase: int = 0) -> Any:
+        """All values of a query parameter, `default` or [] if it is missing; without name, a dictionary of all."""
+        return _values(self._parameters('query'), name, default, ignoreCase)
 
     def get1(self, name: str | None = None, default: Any = None, ignoreCase: int = 0) -> Any:
         """The first value of a query parameter; without name, a dictionary of first values."""
         return _first(self._parameters('query'), name, default, ignoreCase)
 
-    def post(self, name: str | None = None, default: Any = None, ignoreCase: int = 0) -> Any:
+    def post(self, name: str | None = None, default: Any = _NEW_LIST, ignoreCase: int = 0) -> Any:
         """Like get(), of the fields of the body."""
-        return _values(self._parameters('form'), name, [] if default is None else default, ignoreCase)
+        return _values(self._parameters('form'), name, default, ignoreCase)
 
     def post1(self, name: str | None = None, default: Any = None, ignoreCase: int = 0) -> Any:
         """Like get1(), of the fields of the body."""
@@ -174,7 +176,9 @@ def _values(params: Params, name: str | None, default: Any, ignore_case: int) ->
         params, name = _fold(params), name.lower() if name is not None else None
     if name is None:
         return {key: list(values) for key, values in params.items()}
-    return list(params[name]) if name in params else default
+    if name in params:
+        return list(params[name])
+    return [] if default is _NEW_LIST else default
 
 
 def _first(params: Params, name: str | None, default: Any, ignore_case: int) -> Any:

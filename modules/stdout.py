@@ -1,6 +1,7 @@
 """The module `stdout`: capturing what a page prints (manual: stdout module)."""
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +22,11 @@ class stdout(spyceModule):
     def push(self, file: Any = None) -> None:
         """Start to capture the output.
 
-        file: an object with write(), or a file name, that is also given the text at the end of the capture.
+        file: an object with write(), or a file name, relative to the page, that is also given the text at the end of
+        the capture.
         """
+        if isinstance(file, str):
+            file = os.path.join(os.path.dirname(self._api.getFilename()), file)
         self._api.output.push()
         self._files += (file,)
 

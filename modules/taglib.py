@@ -104,7 +104,7 @@ class taglib(spyceModule):
         """Let attributes use the Spyce module `name`, unless the page has that name; none of that name is fine."""
         if name not in self._api.getGlobals() and not hasattr(builtins, name):
             with contextlib.suppress(ModuleNotFound):
-                self._api.setModule(name, self._api.getModule(name))
+                self._api.getModule(name)
 
     def tagBegin(self, attributes: dict[str, Any]) -> bool:
         """Begin the tag with its evaluated attributes; whether its body is to run."""

@@ -47,7 +47,7 @@ class transform(spyceModule):
 
         Raises ValueError for an unknown name, TypeError for what cannot be a filter.
         """
-        if fn is None:
+        if not fn:
             return _identity
         if isinstance(fn, str):
             return BUILT_IN.get(fn) or self._named(fn)

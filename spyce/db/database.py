@@ -32,7 +32,10 @@ def open_db(url: str | URL | Engine, **engine_options: Any) -> Database:
         return Database(url)
     # A database server may have closed an idle connection: a ping costs less than an error page.
     engine_options.setdefault('pool_pre_ping', True)
-    return Database(sqlalchemy.create_engine(_placed(make_url(url)), **engine_options))
+    engine = sqlalchemy.create_engine(_placed(make_url(url)), **engine_options)
+    database = Database(engine)
+    weakref.finalize(database, engine.dispose)
+    return database
 
 
 def _placed(url: URL) -> URL:

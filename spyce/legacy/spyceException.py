@@ -19,6 +19,7 @@ __all__ = ['CompoundHandlerError', 'HandlerError', 'spyceDone', 'spyceForbidden'
 _LAZY = {
     'spyceRuntimeException': ('spyce.runtime.errors', 'spyceRuntimeException'),
     'spyceSyntaxError': ('spyce.page.errors', 'PageSyntaxError'),
+    'pythonSyntaxError': ('spyce.page.errors', 'PageSyntaxError'),
 }
 
 

@@ -62,8 +62,12 @@ class spyceTag:
 
     # -- to override -------------------------------------------------------------------------------------------
 
-    def syntax(self) -> None:
-        """Check the use of the tag when the page is compiled; attributes are source text then, not yet evaluated."""
+    def syntax(self) -> str | None:
+        """Check the use of the tag when the page is compiled; attributes are source text then, not yet evaluated.
+
+        A text that it returns becomes a compile error of the page.
+        """
+        return None
 
     @classmethod
     def prepare(cls, api: Any, attributes: dict[str, str | None]) -> None:

@@ -72,6 +72,12 @@ class Book:
         self.text += separated
         return base, base + len(text)
 
+    def behind_shebang(self, start: int, end: int) -> int:
+        """Where a source that stands at start..end begins, without a first line `#!...`."""
+        if not self.text.startswith('#!', start, end):
+            return start
+        return self.text.find('\n', start, end) + 1 or end
+
     def row(self, offset: int) -> int:
         """The line of the book, from 0, that holds an offset.  Different files never share a row."""
         return bisect_right(self._line_starts, offset) - 1

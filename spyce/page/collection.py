@@ -101,8 +101,7 @@ def compile_collection(source: PageSource, *, name: str = '', libraries: TagLibr
     try:
         if not is_collection(source.text):
             raise PlacedError('this file is no tag collection: it does not begin with [[.tagcollection]]', start)
-        if book.text.startswith('#!', start, end):
-            start = book.text.index('\n', start) + 1
+        start = book.behind_shebang(start, end)
         parser = _CollectionParser(Environment(book, libraries, read_include, name or source.file))
         parser.parse(start, end)
         for tag in parser.tags.values():

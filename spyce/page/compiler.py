@@ -88,8 +88,7 @@ def compile_page(source: PageSource, *, signature: str = '', name: str = '', lib
     try:
         parameters = Mapped.at(signature.strip(), start)
         check(parameters)
-        if book.text.startswith('#!', start, end):
-            start = book.text.index('\n', start) + 1
+        start = book.behind_shebang(start, end)
         environment = Environment(book, libraries, read_include, name or os.path.basename(source.file))
         unit = Parser(environment, 0, parameters).parse(start, end)
         unit.prepares, unit.handlers = environment.prepares, environment.handlers

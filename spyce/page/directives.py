@@ -90,8 +90,7 @@ def _import(parser: 'Parser', directive: Directive) -> None:
     names = directive.get('names')
     place = parser.book.place(directive.start)[:2]
     if names is not None:
-        for name in names.split(','):
-            name = name.strip()
+        for name in filter(None, map(str.strip, names.split(','))):
             if not name.isidentifier() or keyword.iskeyword(name):
                 raise PlacedError(f"'{name}' in names= is not the name of a module", directive.place('names'))
             parser.unit.imports.append(ModuleImport(name, file, None, place))
@@ -151,7 +150,8 @@ def _include(parser: 'Parser', directive: Directive) -> None:
     parser.unit.dependencies.append(os.path.abspath(source.file))
     parser.add(Silent(directive.start, directive.end))
     parser.files.append(current)
-    parser.region(*parser.book.add(source, final_newline=False))
+    start, end = parser.book.add(source, final_newline=False)
+    parser.region(parser.book.behind_shebang(start, end), end)
     parser.files.pop()
 
 

@@ -65,7 +65,7 @@ def run_handlers(api: spyceWrapper, handlers: Mapping[str, HandlerUse]) -> None:
     state = api.getRequest().state
     if _PRESSED in state or _BLOCKED in state:
         return
-    method = api.getModule('request').method()
+    method = api.engine_module('request').method()
     name, pressed = _pressed(api, handlers, method)
     if pressed is None:
         if name:
@@ -91,7 +91,7 @@ def block_handlers(request: Any) -> None:
 
 def _pressed(api: spyceWrapper, handlers: Mapping[str, HandlerUse], method: str) -> tuple[str, Pressed | None]:
     """The field of the button that was pressed, and what it says: None if the button is not one of these handlers'."""
-    request = api.getModule('request')
+    request = api.engine_module('request')
     sent = request.post() if method == 'POST' else request.get() if method == 'GET' else {}
     # Of a form whose method only the running page knows the token tells; without tokens it must be POST.
     methods = (method == 'GET', None) if method == 'POST' or api.getServer().config.handler_tokens else (True,)
@@ -104,15 +104,15 @@ def _pressed(api: spyceWrapper, handlers: Mapping[str, HandlerUse], method: str)
 
 
 def _fields(api: spyceWrapper, method: str) -> Fields:
-    request = api.getModule('request')
+    request = api.engine_module('request')
     return Fields(request.post() if method == 'POST' else request.get(), request.file())
 
 
 def _check_token(api: spyceWrapper, name: str, pressed: Pressed, method: str) -> None:
     """Raise HandlerError, with status 403, unless a page of this visitor had the button."""
-    request = api.getModule('request')
+    request = api.engine_module('request')
     token = (request.post1 if method == 'POST' else request.get1)(f'{name}_token')
-    if not api.getModule('session').check(token, _purpose(pressed.handler_id, method)):
+    if not api.engine_module('session').check(token, _purpose(pressed.handler_id, method)):
         api.getResponse().setReturnCode(403)
         raise HandlerError(None, EXPIRED)
 
@@ -239,7 +239,7 @@ def token_field(tag: spyceTag, name: str, method: str) -> str:
     if not api.getServer().config.handler_tokens or getattr(api.getResponse(), 'no_cookies', None) is not None:
         return ''
     try:
-        token = api.getModule('session').token(_purpose(tag.getHandlerId(), method))
+        token = api.engine_module('session').token(_purpose(tag.getHandlerId(), method))
     except SessionReadOnly as error:
         raise SpyceError(f'<{tag.getFullId()}> has a handler, so it needs a token of the visitor, and this page '
                          'cannot give one any more. Call session.token() before flush() or unbuffer()') from error

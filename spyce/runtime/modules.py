@@ -19,7 +19,7 @@ CONTRIB_MODULES = frozenset({'automaton', 'etag', 'mail', 'session1', 'template'
 """Those of spyce.modules.contrib. Unlike the engine's own, a site's file of the same name replaces them."""
 
 
-class ModuleNotFound(SpyceError):
+class ModuleNotFound(SpyceError, ImportError):
     """No file, or no class of that name in it, for a module that a page imports."""
 
 
@@ -49,6 +49,21 @@ def load_module_class(server: spyceServer, name: str, file: str | None = None,
     if isinstance(cls, type):
         cls.__file__ = path  # type: ignore[attr-defined]  # recorded case module-file-attribute
     return cls  # type: ignore[no-any-return]
+
+
+def module_variable(server: spyceServer, module: str, name: str) -> Any:
+    """What a module of the engine, or a file on config.path, has under a name. Raises ModuleNotFound."""
+    if is_standard(module):
+        found: Any = importlib.import_module(f'spyce.modules.{module}')
+    else:
+        path = find_file(server, module, None)
+        if path is None:
+            raise ModuleNotFound(f"cannot find {module}.py on the config's path")
+        found = server.site_imports.load(path, server.config.check_mtime)
+    try:
+        return getattr(found, name)
+    except AttributeError:
+        raise ModuleNotFound(f'module {module!r} has no {name!r}') from None
 
 
 @functools.cache

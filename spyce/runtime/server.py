@@ -38,7 +38,7 @@ from spyce.runtime.exceptions import (
 from spyce.runtime.handler import Execution
 from spyce.runtime.imports import SiteImports
 from spyce.runtime.locks import Lock, dummyLock, fileLock, threadLock
-from spyce.runtime.modules import load_module_class
+from spyce.runtime.modules import load_module_class, module_variable
 from spyce.runtime.namespace import LoadedPage
 from spyce.runtime.paths import PathRefused, page_to_run, real_folder
 from spyce.runtime.scheduler import Schedule, ScheduleRunner
@@ -74,7 +74,6 @@ class spyceServer:
         # By its class: an object that makes tables of all attributes would take this for one.
         self.request_db: Any = config.db if hasattr(type(config.db), 'end_request') else None
         self.serverobject = SimpleNamespace()
-        self.pageerror: tuple[str, ...] = tuple(config.pageerrortemplate)
         self.error: Any = config.errorhandler
         self.stdout = sys.stdout
         self.entry = os.environ.get('SPYCE_ENTRY', 'UNKNOWN')
@@ -94,6 +93,12 @@ class spyceServer:
                 raise
             log.warning('%s', error)
         living_servers.add(self)
+
+    @property
+    def pageerror(self) -> tuple[str, str]:
+        """The default error page: ('string', its source) or ('file', its url). Raises ModuleNotFound."""
+        kind, place, *name = self.config.pageerrortemplate
+        return kind, module_variable(self, place, name[0]) if kind == 'string' else place
 
     # -- what kind of server -----------------------------------------------------------------------------------
 

@@ -241,11 +241,13 @@ class TagLibrary:
         tag = tag_class(self.prefix, paired, parent, attributes)
         tag._anywhere = ANYWHERE in parents
         try:
-            tag.syntax()
+            complaint = tag.syntax()
         except SpyceError as error:
             raise TagError(str(error)) from error
         except Exception as error:
             raise TagError(f'syntax() of <{tag.getFullId()}> failed: {type(error).__name__}: {error}') from error
+        if isinstance(complaint, str) and complaint:
+            raise TagError(complaint)
         return tag
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spyce import MAX_STACK
 from spyce.legacy import MODULE_NAMES
+from spyce.runtime.code import spyceCode
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError, spyceDone, spyceRedirect
 from spyce.runtime.handlers import run_handlers
@@ -73,8 +74,14 @@ class spyceWrapper:
 
     # -- life --------------------------------------------------------------------------------------------------
 
-    def spyceInit(self) -> None:
-        """Start the modules, those of the engine first, then the page's own in file order."""
+    def spyceInit(self, request: Any = None, response: Any = None) -> None:
+        """Start the modules, those of the engine first, then the page's own in file order.
+
+        request, response: as 2.1's modules pass them to a page that they run: those of the page around.
+        """
+        if request not in (None, self._request) or response not in (None, self.output.response):
+            raise SpyceError('spyceInit(request, response): a page within a page has the request and response of that; '
+                             'stdout.push() and pop() capture what it prints')
         stack = self._request._stack
         if len(stack) >= MAX_STACK:
             raise StackTooDeep(f'{MAX_STACK} pages run within each other: does {os.path.basename(self.getFilename())} '
@@ -93,13 +100,10 @@ class spyceWrapper:
         names['_spyceWrapper'], names['_spyceOutput'] = self, self.output
         for each in page.imports:
             try:
-                module = self._start_module(each.name, each.file)
+                self._start_module(each.name, each.file, each.alias)
             except ModuleNotFound as error:
                 error.place = each.place
                 raise
-            alias = each.alias or each.name
-            modules[alias] = names[alias] = module
-            self._started.append(module)
         implementation = names['spyceImpl']
         if self.instance is None:
             self.instance = implementation()
@@ -144,15 +148,22 @@ class spyceWrapper:
         """The request is over: forget the modules, which hold this execution, so that no garbage is left to collect."""
         self._modules = {}
 
-    def _start_module(self, name: str, file: str | None = None) -> Any:
+    def _start_module(self, name: str, file: str | None = None, alias: str | None = None) -> Any:
         if file is None and name in MODULE_NAMES:
             module = standard_class(name)(self)
         else:
             module = self._server.loadModule(name, file, self.page.file)(self)
+        alias = alias or name
+        self._modules[alias] = self._names()[alias] = module  # now: another module's start() may ask for it
         start = getattr(module, 'start', None)
         if start is not None:
             start()
+        self._started.append(module)
         return module
+
+    def _names(self) -> dict[str, Any]:
+        """What the page knows by name; when it does not run, its modules."""
+        return self._modules if self._namespace is None else self._namespace.globals
 
     @staticmethod
     def _finish(module: Any, error: spyceRuntimeException | None) -> spyceRuntimeException | None:
@@ -270,15 +281,15 @@ class spyceWrapper:
 
     def getCode(self) -> str:
         """The Python that this page was compiled to."""
-        return self.page.compiled.python
+        return self.page.getCode()
 
     def getCodeRefs(self) -> dict[int, Any]:
         """Line of that Python -> (begin, end, text, file) in the page; begin and end are (row, column)."""
-        return self.page.compiled.refs
+        return self.page.getCodeRefs()
 
     def getModRefs(self) -> list[tuple[str, str | None, str | None]]:
         """The modules that the page imports: (name, from, as)."""
-        return [(module.name, module.file, module.alias) for module in self.page.compiled.imports]
+        return self.page.getModRefs()
 
     def getServer(self) -> spyceServer:
         """The server."""
@@ -296,8 +307,8 @@ class spyceWrapper:
         """Number of the process that serves."""
         return self._request.getServerID()  # type: ignore[no-any-return]
 
-    def getPageError(self) -> Any:
-        """The configured default error page: ('string', module, name) or ('file', url)."""
+    def getPageError(self) -> tuple[str, str]:
+        """The configured default error page: ('string', its source) or ('file', its url)."""
         return self._server.pageerror
 
     def getRequest(self) -> Any:
@@ -316,7 +327,7 @@ class spyceWrapper:
 
     def registerResponseCallback(self, f: Callback) -> None:
         """Call `f` whenever setResponse is called."""
-        self._response_callbacks += (f,)
+        self._response_callbacks = (*_without(f, self._response_callbacks), f)
 
     def unregisterResponseCallback(self, f: Callback) -> None:
         """Do so no longer."""
@@ -326,26 +337,30 @@ class spyceWrapper:
         """The modules of the page by the names under which it sees them."""
         return self._modules
 
-    def getModule(self, name: str, alias: str | None = None) -> Any:
-        """The module of that name, loaded and started if the page did not import it (recorded case
-        api-getmodule-on-demand); it is finished with the page."""
-        alias = alias or name
-        if alias not in self._modules:
-            module = self._start_module(name)
-            self._modules[alias] = module
-            self._started.append(module)
-        return self._modules[alias]
+    def getModule(self, name: str, as_: str | None = None) -> Any:
+        """What the page knows by that name: a module, or `db`.
+
+        If it knows none, the module is loaded and started for it, under the name `as_` if that is given (recorded case
+        api-getmodule-on-demand); it is finished with the page.
+        """
+        names = self._names()
+        alias = as_ or name
+        return names[alias] if alias in names else self._start_module(name, None, alias)
+
+    def engine_module(self, name: str) -> Any:
+        """The engine's module of that name, also in a page that has another one under it."""
+        module = self._modules.get(name)
+        return module if isinstance(module, standard_class(name)) else self.getModule(name, f'_spyce_{name}')
 
     def setModule(self, name: str, mod: Any, notify: int = 1) -> None:
         """Put an object among the modules and into the names of the page."""
-        self._modules[name] = mod
-        self.getGlobals()[name] = mod
+        self._modules[name] = self._names()[name] = mod
         self._modules_changed(notify)
 
     def delModule(self, name: str, notify: int = 1) -> None:
         """Take a module away from the page. Raises KeyError if it is not there."""
         del self._modules[name]
-        self.getGlobals().pop(name, None)
+        self._names().pop(name, None)
         self._modules_changed(notify)
 
     def _modules_changed(self, notify: int) -> None:
@@ -355,7 +370,7 @@ class spyceWrapper:
 
     def registerModuleCallback(self, f: Callback) -> None:
         """Call `f` whenever the modules of the page change."""
-        self._module_callbacks += (f,)
+        self._module_callbacks = (*_without(f, self._module_callbacks), f)
 
     def unregisterModuleCallback(self, f: Callback) -> None:
         """Do so no longer."""
@@ -367,14 +382,14 @@ class spyceWrapper:
             raise SpyceError('the page is not running: its global names are gone')
         return self._namespace.globals
 
-    def spyceFile(self, file: str) -> spyceWrapper:
-        """An execution of the page in `file`, as a part of this one, not yet started."""
-        return self.part(self._server.load_page(file))
+    def spyceFile(self, file: str) -> spyceCode:
+        """The compiled page in `file`, to be run as a part of this one."""
+        return spyceCode(self, self._server.load_page(file))
 
-    def spyceString(self, code: str | tuple[str, str]) -> spyceWrapper:
-        """An execution of the page source `code`, or (source, parameters), as a part of this one, not yet started."""
+    def spyceString(self, code: str | tuple[str, str]) -> spyceCode:
+        """The compiled page source `code`, or (source, parameters), to be run as a part of this one."""
         source, signature = code if isinstance(code, tuple) else (code, '')
-        return self.part(self._server.load_string(source, signature, self.getFilename()))
+        return spyceCode(self, self._server.load_string(source, signature, self.getFilename()))
 
     def spyceModule(self, name: str, file: str | None = None, rel_file: str | None = None) -> type[Any]:
         """The class of a Spyce module."""

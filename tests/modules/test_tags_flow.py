@@ -90,8 +90,8 @@ class TestFor:
         assert run('<spy:for items="=[0, None, False]" var=x>[[= repr(x) ]];</spy:for>') == '0;None;False;'
 
     def test_an_endless_generator_is_not_read_ahead(self, run: Run) -> None:
-        assert run('''[[ import itertools ]]<spy:for items="=itertools.count()" var=n>[[= n ]]
-            [[ if n == 3: response.end() ]]</spy:for>''') == '0123'
+        assert run('[[ import itertools ]]<spy:for items="=itertools.count()" var=n>[[= n ]]'
+                   '[[ if n == 3: response.end() ]]</spy:for>') == '0123'
 
     def test_in_a_function_of_the_page(self, run: Run) -> None:
         assert run('[[ def f(rows): { ]]<spy:for items="=rows" var=row>[[= row ]]</spy:for>[[ } ]]'

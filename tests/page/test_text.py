@@ -81,4 +81,6 @@ def test_include_pastes_source_that_shares_the_page_names() -> None:
     assert run("[[ x = 1 ]]\n[[.include file='part.spi']]\nx=[[= x ]] y=[[= y ]]\n", includes=includes) \
         == 'part x=1\nx=5 y=6\n'
     assert run("a [[.include file='end.spi']]\nb\n", includes={'end.spi': 'X'}) == 'a Xb\n'
+    assert run("a[[.include file='end.spi']]b", includes={'end.spi': '#!/usr/bin/env spyce\nX'}) == 'aXb\n'
+    assert run("a[[.include file='end.spi']]b", includes={'end.spi': '#!only'}) == 'ab\n'
     assert run("[[ x = 3 ]][[.include file='end.spi']]\n", includes=includes) == 'x is 3'

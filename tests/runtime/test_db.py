@@ -1,6 +1,7 @@
 """spyce.db: tables by name, one transaction for each request."""
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import subprocess
@@ -449,6 +450,17 @@ def test_any_object_can_be_the_database(tmp_path):
 
     (tmp_path / 'page.spy').write_text('[[= db.users ]]')
     assert Client(spyce.make_app(tmp_path, db=Soup())).get('/page.spy').text == 'table users\n'
+
+
+def test_a_database_that_is_gone_has_closed_its_connections(tmp_path):
+    database = open_db(f'sqlite:///{make_database(tmp_path)}')
+    with database.transaction():
+        database.users.select()
+    pool = database.engine.pool
+    assert pool.checkedin() == 1
+    del database
+    gc.collect()
+    assert pool.checkedin() == 0
 
 
 # -- outside of requests ---------------------------------------------------------------------------------------------
