@@ -39,18 +39,19 @@ class response(spyceModule):
         self._api.output.clear()
 
     def flush(self, stopFlag: int = 0) -> None:
-        """Send the headers, and the output so far. The session is saved and released first."""
-        self._check_no_parent('flush')
-        self._api.output.flush(stopFlag)
+        """Send the headers, and the output so far. The session is saved and released first.
+
+        Nothing is sent from a page with a parent template, whose output comes after the parent's.
+        """
+        if not self._api.output.is_surrounded:
+            self._api.output.flush(stopFlag)
 
     def unbuffer(self) -> None:
         """Send the headers now and all output at once from now on."""
-        self._check_no_parent('unbuffer')
+        if self._api.output.is_surrounded:
+            raise SpyceError('response.unbuffer() on a page with a parent template: the parent surrounds the page, so '
+                             'nothing can be sent before the page has ended')
         self._api.output.unbuffer()
-
-    def _check_no_parent(self, what: str) -> None:
-        if self._api.parent is not None:
-            raise SpyceError(f'response.{what}() on a page with a parent template: the parent surrounds the whole page')
 
     def end(self) -> NoReturn:
         """End the page here; what was printed stays."""
@@ -106,9 +107,18 @@ class response(spyceModule):
 
     # -- filters -----------------------------------------------------------------------------------------------
 
-    def addFilter(self, level: int, filter: Any) -> None:
-        """Put a filter into the path of the output; low levels come first (reference 4)."""
-        self._api.output.add_filter(level, filter)
+    def addFilter(self, level: int, filter: Any) -> Any:
+        """Put a filter into the path of the output; low levels come first (reference 4).
+
+        It takes the place of the one at its level, which is returned; None only takes that away.
+        """
+        output = self._api.output
+        former = output.filter_at(level)
+        if former is not None:
+            output.remove_filter(former)
+        if filter is not None:
+            output.add_filter(level, filter)
+        return former
 
     def clearFilters(self) -> None:
         """Take all filters away."""

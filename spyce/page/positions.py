@@ -70,6 +70,11 @@ class _Text:
             start += 1
         return self._offsets[start]
 
+    def stand_together(self, line: int, other: int) -> bool:
+        """Whether two generated lines come from one construct of the page: no delimiter stands between them."""
+        start, end = sorted((self.line_offset(line), self.line_offset(other)))
+        return not re.search(r'\]\]|%>', self.book.text[start:end])
+
     def moved(self, line: int, column: int, end_line: int, end_column: int) -> Place:
         """The place in the page of an ast node that has these positions in the text."""
         end = self.index(end_line, end_column)
@@ -123,10 +128,13 @@ def _parse(text: _Text) -> ast.Module:
 
 def _from_parser(error: SyntaxError, text: _Text) -> PlacedError:
     message = text.page_lines(error.msg)
+    line = error.lineno or 1
     block = re.match(r'expected an indented block .*\bline (\d+)$', error.msg)
     if block:
-        return PlacedError(message, text.line_offset(int(block.group(1))))
-    line = error.lineno or 1
+        header = int(block.group(1))
+        # What follows may stand anywhere in the page.
+        same = text.stand_together(header, line)
+        return PlacedError(message, text.line_offset(line if same else header))
     column = (error.offset or 1) - 1
     if isinstance(error, IndentationError):
         return PlacedError(message, text.line_offset(line))

@@ -246,6 +246,9 @@ class Execution:
         except spyceDone:
             pass
         except BaseException as failure:
+            if isinstance(failure, spyceRedirect):
+                failure = SpyceError('an error page cannot redirect.internal(): another page may be its content, by '
+                                     'error.setFileHandler() or include.spyce()')
             self._log(f'error in the error page for {wrapper.getFilename()}', failure)
             self._show_plainly(failure, logged=True)
 

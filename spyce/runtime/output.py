@@ -75,6 +75,7 @@ class Output:
         self.filters: list[FilterLike] = []
         self.redirected: Any = None  # a file object put in place of stdout by a module (setStdout)
         self.marks: list[int] = []  # where in `parts` the open captures begin, the outermost first
+        self.is_surrounded = False  # whether a parent template follows, so that nothing can be sent yet
         self._levels: tuple[tuple[int, FilterLike], ...] = ()
         self._unbuffered = False
         self._complete = False
@@ -162,6 +163,10 @@ class Output:
         if len(self._levels) > 1:
             self._levels = tuple(sorted(self._levels, key=lambda entry: entry[0]))
         self.link()
+
+    def filter_at(self, level: int) -> FilterLike | None:
+        """The filter at a level, the last of several."""
+        return dict(self._levels).get(level)
 
     def remove_filter(self, filter: FilterLike) -> None:
         """Take a filter out of the chain; one that is not there is fine."""
@@ -272,6 +277,7 @@ class Output:
         self.marks.clear()
         self.clear_filters()
         self.redirected = None
+        self.is_surrounded = False
 
     def reset(self) -> None:
         """Back to the state at the start of the request, for an error page."""

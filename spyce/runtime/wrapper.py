@@ -250,6 +250,7 @@ class spyceWrapper:
                              'or use it here only if len(request.stack()) == 1')
         if self.getResponse().headers_sent:
             raise SpyceError('a page with a parent template cannot be flushed or unbuffered: the parent surrounds it')
+        self.output.is_surrounded = True
         (self._replaced or self).parent = Parent(src, attributes, self.getFilename())
 
     # -- _api ----------------------------------------------------------------------------------------------------

@@ -154,12 +154,17 @@ LIBRARY = '''
         def syntax(self):
             {}['oops']
 
+    class tag_complaint(spyceTag):
+        name = 'complaint'
+        def syntax(self):
+            return 'use another tag'
+
     events = []
 
     class tl(spyceTagLibrary):
         tags = [tag_bold, tag_say, tag_upper, tag_plain, tag_when, tag_times, tag_rounds, tag_each, tag_guard,
                 tag_bufferedguard, tag_frame, tag_careful, tag_menu, tag_entry, tag_inner, tag_info, tag_any,
-                tag_color, tag_module, tag_bug]
+                tag_color, tag_module, tag_bug, tag_complaint]
         def start(self):
             events.append('start')
         def finish(self):

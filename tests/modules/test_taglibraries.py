@@ -41,6 +41,7 @@ def test_traits_are_those_of_the_class(library: TagLibrary) -> None:
     ('say', {'what': None}, False, 'must not be empty'),
     ('color', {'c': 'green'}, False, "one of red, blue; it is 'green'"),
     ('bug', {}, False, "syntax.. of <t:bug> failed: KeyError: 'oops'"),
+    ('complaint', {}, False, '^use another tag$'),
     ('inner', {}, False, 'must stand within a <t:menu>'),
 ])
 def test_wrong_use_is_an_error(library: TagLibrary, tag: str, attributes: dict[str, str | None], paired: bool,

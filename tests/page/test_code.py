@@ -130,7 +130,7 @@ class Module:
 
 
 def test_imports_are_told_in_file_order_and_started_where_2_1_did() -> None:
-    source = ("a[[.import name=one from=x.py as=uno args=\"1, k='v' # c\"]][[.module names='two, three']]"
+    source = ("a[[.import name=one from=x.py as=uno args=\"1, k='v' # c\"]][[.module names='two , three,']]"
               '[[.import NAME=four]][[= len(uno.calls) ]][[= len(two.calls) ]]\n')
     assert compiled(source).imports == (
         ModuleImport('one', 'x.py', 'uno'), ModuleImport('two'), ModuleImport('three'), ModuleImport('four'))

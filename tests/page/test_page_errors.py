@@ -62,6 +62,7 @@ BROKEN = [
     ('\n[[ x = = 2 ]]', 'invalid syntax', 2, 8),
     ("[[ x = '\xe9'; y = \xfc \xfc ]]", 'invalid syntax', 1, 19),
     ('x\n[[\\\na = 1\nb = a a\n]]', 'invalid syntax', 4, 7),
+    ('a\n[[\\\nif x:\na = 1\n]]', "expected an indented block after 'if' statement on line 3", 4, 1),
     ('[[\\\nfor i in x:\n]]\nfoo\n', "expected an indented block after 'for' statement on line 2", 2, 1),
     ('[[\\\nif x:\n  a\n b\n]]', 'unindent does not match any outer indentation level', 4, 2),
     ('[[\\\nif x:\n\ta\n        b\n]]', 'inconsistent use of tabs and spaces in indentation', 4, 9),

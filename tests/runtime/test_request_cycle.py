@@ -64,6 +64,12 @@ def test_an_error_in_the_error_page_still_gives_an_answer(site):
     assert client.get('/page.spy').status == 500
 
 
+def test_an_error_page_that_redirects_is_told_what_to_do_instead(site):
+    client = site({'page.spy': '[[.import name=redirect]][[ error.setHandler(lambda e: redirect.internal("o.spy")) ]]'
+                               '[[ 1/0 ]]', 'o.spy': 'other'}, debug=True)
+    assert 'by error.setFileHandler() or include.spyce()' in client.get('/page.spy').text
+
+
 def test_sys_exit_is_an_error_of_the_page(site):
     assert site({'page.spy': '[[ import sys; sys.exit(3) ]]'}).get('/page.spy').status == 500
 
@@ -180,6 +186,20 @@ def test_what_modules_print_around_a_page_stands_before_its_parent(site):
                    'a.spi': '<a>[[= child._body.strip() ]]</a>[[.import name=talker]]<spy:parent src="b.spi" />',
                    'b.spi': '<b>[[= child._body.strip() ]]</b>'})
     assert client.get('/page.spy').text == '(start)(finish)(start)(finish)<b>(init)<a>(init)x</a></b>\n'
+
+
+@pytest.mark.parametrize('flush', ['[[ response.flush() ]]',
+                                   '[[.import name=include]][[ include.spyce("flush.spi") ]]'])
+def test_a_page_with_a_parent_is_not_sent_before_its_parent(site, flush):
+    client = site({'page.spy': f'<spy:parent src="a.spi" />x{flush}[[ response.addHeader("X-Late", "1") ]]',
+                   'a.spi': '<a>[[= child._body.strip() ]][[ response.flush() ]]</a>', 'flush.spi': '[[ response.flush() ]]'})
+    answer = client.get('/page.spy')
+    assert (answer.text, answer.headers['X-Late']) == ('<a>x</a>\n', '1')
+
+
+def test_a_page_with_a_parent_cannot_be_unbuffered(site):
+    client = site({'page.spy': '<spy:parent src="a.spi" />x[[ response.unbuffer() ]]', 'a.spi': ''}, debug=True)
+    assert 'the parent surrounds the page' in client.get('/page.spy').text
 
 
 def test_what_modules_print_when_a_page_redirects_stands_before_the_other_page(site):

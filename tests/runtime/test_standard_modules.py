@@ -38,6 +38,20 @@ def test_a_capture_into_a_file_is_beside_the_page(site, tmp_path, monkeypatch):
         assert stream.read() == 'text'
 
 
+def test_a_filter_takes_the_place_of_the_one_at_its_level(site):
+    client = site({'page.spy': '''[[\\
+from response import Filter
+class star(Filter):
+    def staticImpl(self, s): return '*' + s
+class plus(Filter):
+    def staticImpl(self, s): return '+' + s
+one, other = star(), plus()
+found = [response.addFilter(50, one)]
+]]a[[ found.append(response.addFilter(50, other)) ]]b[[ found.append(response.addFilter(50, None)) ]]c
+[[= [None, one, other] == found ]]'''})
+    assert client.get('/page.spy').text == '*a+bc\nTrue\n'
+
+
 @pytest.mark.parametrize('nothing', ['', '()', 'None', '""'])
 def test_no_transform_leaves_values_as_they_are(site, nothing):
     client = site({'page.spy': f'[[.import name=transform]][[ transform.expr("html_encode"); transform.expr({nothing}) ]]'
