@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import spyce
 from spyce import sessions
 from spyce.config import Config, ConfigError, ConfigWarning, exec_config, load_config
+from spyce.testing import Client
 
 
 @pytest.fixture
@@ -99,6 +101,21 @@ class TestPython:
         assert config.indexFiles == ['index.spy', 'index.html', 'start.spy']
         assert config.globals == {'where': str(site)}
         assert config.threads == 8
+
+    def test_names_of_the_sites_own_are_read_as_in_2_1(self, site):
+        write(site, 'from spyceconf import *\nshop = "Corner"\n_hidden = 1\n')
+        write(site, 'import spyceConfig as own\ndef name(): return own.shop, own.session_expire', 'shop_name.py')
+        write(site, '[[ import spyce, shop_name ]][[= spyce.getServer().config.shop ]] [[= shop_name.name() ]] '
+                    '[[= hasattr(spyce.getServer().config, "_hidden") ]]', 'page.spy')
+        other = site / 'other'
+        other.mkdir()
+        write(other, '[[ from spyceConfig import debug ]][[= debug ]] '
+                     '[[ try: { from spyceConfig import shop } except ImportError: { ]]no shop[[ } ]]', 'page.spy')
+        app = spyce.make_app(site)
+        assert Client(app).get('/page.spy').text == "Corner ('Corner', 86400) False\n"
+        assert Client(spyce.make_app(other)).get('/page.spy').text == 'False no shop\n'
+        assert Client(app).get('/page.spy').text == "Corner ('Corner', 86400) False\n"
+        assert 'Corner' not in repr(app.server.config)
 
     def test_one_sites_changes_to_a_default_do_not_reach_another(self, site):
         write(site, 'from spyceconf import *\npath.append("/lib")\nglobals["a"] = 1')

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 LIBRARY_NAMES = frozenset({'spyceModule', 'spyceLock', 'spyceException', 'spyceTag', 'spyceUtil', 'spyceconf',
-                           'scheduler'})
+                           'spyceConfig', 'scheduler'})
 
 MODULE_NAMES = frozenset({'session', 'cookie', 'error', 'include', 'pool', 'redirect', 'request', 'response', 'stdout',
                           'transform', 'compress', 'spylambda', 'taglib'})

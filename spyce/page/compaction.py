@@ -71,8 +71,8 @@ def _blank_ends(elements: Sequence[Element], book: Book) -> list[bool]:
         blank[index] = not after.shows_at(book.row(element.end))
         if isinstance(element, Code) and element.chunk:
             after.end()
-        after.add(book.row(element.start),
-                  isinstance(element, Expression) or isinstance(element, Text) and _shows(element.text.partition('\n')[0]))
+        after.add(book.row(element.start), isinstance(element, Expression) or (
+            isinstance(element, Text) and _shows(element.text.partition('\n')[0])))
     return blank
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from spyce import legacy
 
-LIBRARIES = ['spyceModule', 'spyceLock', 'spyceException', 'spyceTag', 'spyceUtil', 'spyceconf']
+LIBRARIES = ['spyceModule', 'spyceLock', 'spyceException', 'spyceTag', 'spyceUtil', 'spyceconf', 'spyceConfig']
 MODULES = ['cookie', 'pool', 'transform', 'compress', 'taglib', 'response', 'request', 'error', 'include', 'redirect',
            'stdout', 'spylambda', 'session']
 

@@ -59,7 +59,8 @@ RUNNER = MODULE + '''
 
 
 def test_a_module_runs_other_pages_as_the_modules_of_2_1_do(site):
-    client = site({'page.spy': '[[.import name=m]]([[\\ m.run(m._api.spyceFile(request.filename("part.spi")), x="X") ]])'
+    client = site({'page.spy': '[[.import name=m]]'
+                               '([[\\ m.run(m._api.spyceFile(request.filename("part.spi")), x="X") ]])'
                                '([[\\ m.run(m._api.spyceString("\\[[= x \\]]"), x="Y") ]])',
                    'part.spi': '[[.import names="cookie"]]part [[= x ]]', 'm.py': RUNNER})
     assert client.get('/page.spy').text == '(part X\n)(Y\n)\n'
@@ -74,7 +75,8 @@ def test_a_compiled_page_tells_what_it_is(site):
 
 
 def test_a_page_within_a_page_cannot_be_given_another_response(site):
-    client = site({'page.spy': '[[ response._api.spyceString("x").newWrapper().spyceInit(None, object()) ]]'}, debug=True)
+    client = site({'page.spy': '[[ response._api.spyceString("x").newWrapper().spyceInit(None, object()) ]]'},
+                  debug=True)
     assert 'stdout.push() and pop() capture' in client.get('/page.spy').text
 
 

@@ -192,7 +192,8 @@ def test_what_modules_print_around_a_page_stands_before_its_parent(site):
                                    '[[.import name=include]][[ include.spyce("flush.spi") ]]'])
 def test_a_page_with_a_parent_is_not_sent_before_its_parent(site, flush):
     client = site({'page.spy': f'<spy:parent src="a.spi" />x{flush}[[ response.addHeader("X-Late", "1") ]]',
-                   'a.spi': '<a>[[= child._body.strip() ]][[ response.flush() ]]</a>', 'flush.spi': '[[ response.flush() ]]'})
+                   'a.spi': '<a>[[= child._body.strip() ]][[ response.flush() ]]</a>',
+                   'flush.spi': '[[ response.flush() ]]'})
     answer = client.get('/page.spy')
     assert (answer.text, answer.headers['X-Late']) == ('<a>x</a>\n', '1')
 
@@ -213,7 +214,8 @@ def test_an_internal_redirect_drops_headers_and_keeps_status_and_content_type(si
                                'response.setReturnCode(404); response.setContentType("text/plain"); '
                                'redirect.internal("other.spy") ]]',
                    'other.spy': 'other',
-                   'twice.spy': '[[.import name=redirect]][[ redirect.external("/"); redirect.internal("other.spy") ]]'})
+                   'twice.spy': '[[.import name=redirect]]'
+                                '[[ redirect.external("/"); redirect.internal("other.spy") ]]'})
     answer = client.get('/page.spy')
     assert (answer.status, answer.headers['Content-Type'].partition(';')[0]) == (404, 'text/plain')
     assert 'X-One' not in answer.headers

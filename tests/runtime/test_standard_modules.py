@@ -54,8 +54,8 @@ found = [response.addFilter(50, one)]
 
 @pytest.mark.parametrize('nothing', ['', '()', 'None', '""'])
 def test_no_transform_leaves_values_as_they_are(site, nothing):
-    client = site({'page.spy': f'[[.import name=transform]][[ transform.expr("html_encode"); transform.expr({nothing}) ]]'
-                               '[[= "<" ]]'})
+    client = site({'page.spy': '[[.import name=transform]][[ transform.expr("html_encode") ]]'
+                               f'[[ transform.expr({nothing}) ]][[= "<" ]]'})
     assert client.get('/page.spy').text == '<\n'
 
 
