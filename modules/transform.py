@@ -47,7 +47,7 @@ class transform(spyceModule):
 
         Raises ValueError for an unknown name, TypeError for what cannot be a filter.
         """
-        if not fn:
+        if not fn and not callable(fn):
             return _identity
         if isinstance(fn, str):
             return BUILT_IN.get(fn) or self._named(fn)

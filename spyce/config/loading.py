@@ -89,7 +89,7 @@ def load_config(root: str | os.PathLike[str] | None = None, config: Any = None,
     else:
         file = os.path.abspath(os.fspath(config))
         namespace, extra['site_imports'], search, extra['schedule'] = _run_file(file, folder)
-        extra['file'], extra['names'] = file, namespace
+        extra['file'], extra['namespace'] = file, namespace
         settings = _settings(namespace, file, os.path.dirname(file))
     final_root = given_root or settings.get('root') or folder
     settings.update(_settings(options, 'options', final_root))

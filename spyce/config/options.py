@@ -108,7 +108,7 @@ class Config:
     """The session_* options; each can be read as an attribute of Config too."""
     file: str | None = None
     """The config file; None if there is none."""
-    names: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    namespace: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """All names of the config file; those of the site's own can be read as attributes of Config too, as in 2.1, where
     it is the module that was loaded."""
     site_imports: SiteImports | None = None
@@ -129,8 +129,8 @@ class Config:
         # Reached only for what is no field: spyce.sessions lists the session_* options, not this class.
         if name in SESSION_OPTIONS and 'sessions' in self.__dict__:
             return getattr(self.sessions, name)
-        if not name.startswith('_') and name in self.__dict__.get('names', ()):
-            return self.names[name]
+        if not name.startswith('_') and name in self.__dict__.get('namespace', ()):
+            return self.namespace[name]
         raise AttributeError(f'there is no option {name!r}')
 
     @cached_property
