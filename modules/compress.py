@@ -55,7 +55,7 @@ class compress(spyceModule):
         """
         if self._spaces is None:
             self._spaces = _SpaceFilter()
-            self._api.getModule('response').addFilter(LEVEL, self._spaces)
+            self._api.output.add_filter(LEVEL, self._spaces)
         self._spaces.on = bool(on)
 
 

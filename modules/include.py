@@ -1,7 +1,6 @@
 """The module `include`: other pages and files within a page (manual: include module)."""
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from spyce.legacy.spyceModule import spyceModule
@@ -50,9 +49,9 @@ class include(spyceModule):
 
     @property
     def vars(self) -> Vars | None:
-        """The context, if it is a dictionary, with its items as attributes; None if it is none."""
+        """The context, if it is a dictionary or the like, with its items as attributes; None if it is none."""
         context = self.context
-        return Vars(context) if isinstance(context, Mapping) else None
+        return Vars(context) if hasattr(context, 'keys') else None
 
     def spyce(self, url: str, context: Any = None) -> None:
         """Run the page at `url` here, with the modules of this page; `context` reaches it as include.context."""

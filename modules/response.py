@@ -110,15 +110,9 @@ class response(spyceModule):
     def addFilter(self, level: int, filter: Any) -> Any:
         """Put a filter into the path of the output; low levels come first (reference 4).
 
-        It takes the place of the one at its level, which is returned; None only takes that away.
+        It takes the place of the one that was added at its level before, which is returned; None only takes that away.
         """
-        output = self._api.output
-        former = output.filter_at(level)
-        if former is not None:
-            output.remove_filter(former)
-        if filter is not None:
-            output.add_filter(level, filter)
-        return former
+        return self._api.output.replace_filter(level, filter)
 
     def clearFilters(self) -> None:
         """Take all filters away."""

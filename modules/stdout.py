@@ -26,7 +26,7 @@ class stdout(spyceModule):
         the capture.
         """
         if isinstance(file, str):
-            file = os.path.join(os.path.dirname(self._api.getFilename()), file)
+            file = os.path.join(os.path.dirname(self._api.getStack()[-1]), file)
         self._api.output.push()
         self._files += (file,)
 

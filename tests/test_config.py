@@ -117,6 +117,11 @@ class TestPython:
         assert Client(app).get('/page.spy').text == "Corner ('Corner', 86400) False\n"
         assert 'Corner' not in repr(app.server.config)
 
+    def test_the_config_cannot_be_changed_as_a_module(self, site):
+        write(site, '[[ import spyceConfig; spyceConfig.debug = True ]]', 'page.spy')
+        app = spyce.make_app(site, debug=True)
+        assert 'spyceConfig.debug cannot be set' in Client(app).get('/page.spy').text
+
     def test_one_sites_changes_to_a_default_do_not_reach_another(self, site):
         write(site, 'from spyceconf import *\npath.append("/lib")\nglobals["a"] = 1')
         assert load_config(site).path[-1:] == ['/lib']

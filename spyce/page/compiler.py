@@ -35,6 +35,7 @@ class CompiledPage:
     :param lambdas: its lambdas: `_spyceLambdas` of its namespace.
     :param dependencies: absolute names of the files that it was made from besides its own.
     :param uses_tags: whether it needs the module `taglib`.
+    :param has_parent: whether a tag in it may name a parent template, which is to surround what it prints.
     :param handlers: the active handlers of its tags, by an id.
     :param classes: code of its tags for its class: `code` finds the classes that they define as `_spyceBases`.
     """
@@ -47,6 +48,7 @@ class CompiledPage:
     lambdas: tuple['CompiledPage', ...]
     dependencies: tuple[str, ...]
     uses_tags: bool
+    has_parent: bool
     handlers: Mapping[str, HandlerUse]
     classes: tuple[ClassCode, ...]
     lines: LineMap
@@ -124,8 +126,9 @@ def compile_unit(unit: Unit, book: Book, file: str) -> CompiledPage:
     return CompiledPage(
         file=file, code=code, written=writer.shown, imports=tuple(unit.imports),
         taglibs=tuple(unit.taglibs), lambdas=lambdas, dependencies=tuple(dependencies),
-        uses_tags=unit.uses_tags or bool(unit.prepares), handlers=unit.handlers,
-        classes=tuple(unit.classes), lines=book.line_map())
+        uses_tags=unit.uses_tags or bool(unit.prepares),
+        has_parent=any(isinstance(element, TagOpen) and element.traits.pageonly for element in unit.elements),
+        handlers=unit.handlers, classes=tuple(unit.classes), lines=book.line_map())
 
 
 def _module_names(unit: Unit) -> set[str]:

@@ -73,7 +73,7 @@ class _Text:
     def stand_together(self, line: int, other: int) -> bool:
         """Whether two generated lines come from one construct of the page: no delimiter stands between them."""
         start, end = sorted((self.line_offset(line), self.line_offset(other)))
-        return not re.search(r'\]\]|%>', self.book.text[start:end])
+        return not re.search(r'(?<!\\)(?:\]\]|%>)', self.book.text[start:end])
 
     def moved(self, line: int, column: int, end_line: int, end_column: int) -> Place:
         """The place in the page of an ast node that has these positions in the text."""

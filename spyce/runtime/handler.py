@@ -64,6 +64,7 @@ class Execution:
 
     def _run(self, load: Load, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         self._enter()
+        depth = len(self.request._stack)
         try:
             self._begin_transaction()
             self._guarded(self._run_redirected, load, args, kwargs)
@@ -75,6 +76,7 @@ class Execution:
         finally:
             self._end_transaction(failed=True)  # what an error page or a late callback has left open
             self._let_go()
+            del self.request._stack[depth:]  # those that have redirected
         return self.response.returncode  # type: ignore[no-any-return]
 
     def _enter(self) -> None:
@@ -158,13 +160,13 @@ class Execution:
         """
         wrapper = spyceWrapper(self.server, page, self.request, self.output)
         error: spyceRuntimeException | None = None
-        begin = end = 0
         try:
             try:
                 wrapper.spyceInit()
                 if names:
                     wrapper.getGlobals().update(names)
-                begin = len(self.output.parts)
+                if page.compiled.has_parent:
+                    self.output.begin_body()
                 wrapper.spyceProcess(*args, **kwargs)
                 log_unshown(self.request, page.file)
             except spyceDone:
@@ -176,14 +178,14 @@ class Execution:
                 raise
             except BaseException as failure:
                 error = spyceRuntimeException(failure)
+            body = self.output.end_body(taken=wrapper.parent is not None) if self.output.in_body else ''
+            error = wrapper.finish_modules(error)
             if self.output.marks:
                 self.output.drop_captures()
-            end = len(self.output.parts)
-            error = wrapper.finish_modules(error)
             if error is not None:
                 self._show(wrapper, error)
             elif wrapper.parent is not None:
-                self._run_parent(wrapper, begin, end)
+                self._run_parent(wrapper, body)
         finally:
             self._ended.append(wrapper)
             wrapper.spyceDestroy(error)
@@ -193,14 +195,14 @@ class Execution:
         for wrapper in self._ended:
             wrapper.let_go()
 
-    def _run_parent(self, wrapper: spyceWrapper, begin: int = 0, end: int | None = None) -> None:
-        """Run the parent template around what the page has printed: the output from `begin` to `end`.
+    def _run_parent(self, wrapper: spyceWrapper, body: str) -> None:
+        """Run the parent template around what the page has printed.
 
         What its modules printed before and after the page stands before the parent (reference 3).
         """
         assert wrapper.parent is not None
         src, attributes, file = wrapper.parent
-        body = self.output.take(begin, end)
+        self.output.begin_page()
         try:
             page = self._load_parent(src, file)
         except (PageSyntaxError, PathRefused, spyceNotFound, spyceForbidden) as failure:
@@ -240,7 +242,7 @@ class Execution:
         try:
             module._run_handler(error)
             if wrapper.parent is not None:
-                self._run_parent(wrapper)
+                self._run_parent(wrapper, self.output.take())
         except KeyboardInterrupt:
             raise
         except spyceDone:

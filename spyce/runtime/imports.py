@@ -77,11 +77,14 @@ class SiteFinder:
         return spec
 
 
-class SiteImports:
-    """The modules of one server's site.
+class Keeper:
+    """As long as one lives, the modules of its site stand in sys.modules."""
 
-    sys.modules holds them until this object is gone; so they and their __import__ do not hold it.
-    """
+    __slots__ = ('__weakref__',)
+
+
+class SiteImports:
+    """The modules of one site, whose __import__ holds this object."""
 
     def __init__(self, search: Callable[[], Iterable[str]]) -> None:
         """`search` gives the folders that every page of the site may import from, after its own."""
@@ -90,12 +93,40 @@ class SiteImports:
         self._found: dict[tuple[str, str], str | None] = {}  # (importing folder, name) -> package that has it
         self._builtins: dict[str, dict[str, Any]] = {}
         self._loading = threading.RLock()
+        self._keeper: Callable[[], Keeper | None] = lambda: None
+        self._set_aside: dict[str, types.ModuleType] = {}
         if SiteFinder not in sys.meta_path:
             sys.meta_path.insert(0, SiteFinder)
-        weakref.finalize(self, _forget_packages, self._packages)
+
+    def keeper(self) -> Keeper:
+        """What the server and the config hold as long as they live: the same for all."""
+        keeper = self._keeper()
+        if keeper is None:
+            keeper = Keeper()
+            self._keeper = weakref.ref(keeper)
+            weakref.finalize(keeper, self._leave)
+        return keeper
+
+    def _leave(self) -> None:
+        """Take the modules out of sys.modules, which would hold them for ever. Code that goes on brings them back."""
+        names = set(self._packages.values())
+        prefixes = tuple(f'{name}.' for name in names)
+        found = {name: module for name, module in list(sys.modules.items())  # a copy: other threads import meanwhile
+                 if name in names or name.startswith(prefixes)}
+        if any(getattr(module.__spec__, '_initializing', False) for module in found.values()):
+            return  # a thread is importing one of them right now
+        self._set_aside = found
+        for name in found:
+            sys.modules.pop(name, None)
+
+    def _come_back(self) -> None:
+        sys.modules.update(self._set_aside)
+        self._set_aside = {}
 
     def package(self, folder: str) -> str:
         """The name of the synthetic package for a folder."""
+        if self._set_aside:
+            self._come_back()
         folder = os.path.realpath(folder)
         name = self._packages.get(folder)
         if name is None:
@@ -163,26 +194,23 @@ class SiteImports:
     def _importer(self, folder: str) -> Callable[..., types.ModuleType]:
         found = self._found
         original = builtins.__import__
-        reference = weakref.ref(self)
-
-        def locate(name: str) -> str | None:
-            site = reference()
-            return None if site is None else site._locate(folder, name)
 
         def site_import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (),
                         level: int = 0) -> types.ModuleType:
+            if self._set_aside:
+                self._come_back()
             if level:
                 return original(name, globals, locals, fromlist, level)
             top = name.partition('.')[0]
             try:
                 package = found[folder, top]
             except KeyError:
-                package = found[folder, top] = locate(top)
+                package = found[folder, top] = self._locate(folder, top)
             if package is None:
                 try:
                     return original(name, globals, locals, fromlist, 0)
                 except ModuleNotFoundError as error:
-                    package = locate(top) if error.name == top else None
+                    package = self._locate(folder, top) if error.name == top else None
                     if package is None:
                         raise
                     found[folder, top] = package
@@ -204,11 +232,3 @@ class SiteImports:
             if spec is not None and spec.origin is not None and spec.loader is not None:
                 return self.package(candidate)
         return None
-
-
-def _forget_packages(packages: dict[str, str]) -> None:
-    prefixes = tuple(f'{name}.' for name in packages.values())
-    names = set(packages.values())
-    for name in list(sys.modules):  # a copy: other threads import meanwhile
-        if name in names or name.startswith(prefixes):
-            sys.modules.pop(name, None)

@@ -75,8 +75,10 @@ class Output:
         self.filters: list[FilterLike] = []
         self.redirected: Any = None  # a file object put in place of stdout by a module (setStdout)
         self.marks: list[int] = []  # where in `parts` the open captures begin, the outermost first
-        self.is_surrounded = False  # whether a parent template follows, so that nothing can be sent yet
+        self.is_surrounded = False  # whether a parent template may follow, so that nothing can be sent yet
+        self._body_depth = 0  # of `marks`, those that are the page's own body, and around it
         self._levels: tuple[tuple[int, FilterLike], ...] = ()
+        self._replaceable: dict[int, FilterLike] = {}  # those of replace_filter()
         self._unbuffered = False
         self._complete = False
         self.response = response
@@ -119,19 +121,39 @@ class Output:
 
     def pop(self) -> str:
         """End the innermost capture and return its text. Raises IndexError if there is none."""
-        if not self.marks:
+        if len(self.marks) <= self._body_depth:
             raise IndexError('stdout.pop() without a stdout.push() before it')
         mark = self.marks.pop()
         captured = self.parts[mark:]
         del self.parts[mark:]
         return _joined(captured)
 
-    def take(self, begin: int, end: int | None) -> str:
-        """Take away what was printed between two lengths of `parts`, and let another page begin."""
-        taken = _joined(self.parts[begin:end])
-        del self.parts[begin:end]
-        self.begin_page()
+    def take(self) -> str:
+        """Take away all that was printed."""
+        taken = _joined(self.parts[:])
+        self.parts.clear()
         return taken
+
+    @property
+    def in_body(self) -> bool:
+        """Whether a page is running that a parent template may surround."""
+        return self._body_depth > 0
+
+    def begin_body(self) -> None:
+        """Capture what a page prints: a parent template may surround it."""
+        self.push()
+        self._body_depth = len(self.marks)
+        self.is_surrounded = True
+
+    def end_body(self, taken: bool) -> str:
+        """End it. Its text is returned if it is to be `taken`, else it stays where it is."""
+        self.drop_captures(self._body_depth)
+        self._body_depth = 0
+        self.is_surrounded = False
+        if taken:
+            return self.pop()
+        self.marks.pop()
+        return ''
 
     @property
     def depth(self) -> int:
@@ -164,9 +186,15 @@ class Output:
             self._levels = tuple(sorted(self._levels, key=lambda entry: entry[0]))
         self.link()
 
-    def filter_at(self, level: int) -> FilterLike | None:
-        """The filter at a level, the last of several."""
-        return dict(self._levels).get(level)
+    def replace_filter(self, level: int, filter: FilterLike | None) -> FilterLike | None:
+        """Put a filter in the place of the one that was put here in this way, which is returned; None: of no other."""
+        former = self._replaceable.pop(level, None)
+        if former is not None:
+            self.remove_filter(former)
+        if filter is not None:
+            self._replaceable[level] = filter
+            self.add_filter(level, filter)
+        return former
 
     def remove_filter(self, filter: FilterLike) -> None:
         """Take a filter out of the chain; one that is not there is fine."""
@@ -189,6 +217,7 @@ class Output:
         """Remove all filters."""
         if self._levels:
             self._levels = ()
+            self._replaceable.clear()
             self.link()
 
     @property
@@ -278,6 +307,7 @@ class Output:
         self.clear_filters()
         self.redirected = None
         self.is_surrounded = False
+        self._body_depth = 0
 
     def reset(self) -> None:
         """Back to the state at the start of the request, for an error page."""

@@ -157,7 +157,11 @@ class spyceWrapper:
         self._modules[alias] = self._names()[alias] = module  # now: another module's start() may ask for it
         start = getattr(module, 'start', None)
         if start is not None:
-            start()
+            try:
+                start()
+            except BaseException:
+                self.delModule(alias, notify=0)
+                raise
         self._started.append(module)
         return module
 
@@ -247,10 +251,10 @@ class spyceWrapper:
         if self._replaced is None and self.is_part:
             raise SpyceError(f'<spy:parent> belongs in the page that is asked for, and '
                              f'{os.path.basename(self.getFilename())} runs within another one: let that page have it, '
-                             'or use it here only if len(request.stack()) == 1')
+                             'or use it here only if len(request.stack()) == 1, as in a page that a visitor asks for')
         if self.getResponse().headers_sent:
             raise SpyceError('a page with a parent template cannot be flushed or unbuffered: the parent surrounds it')
-        self.output.is_surrounded = True
+        self.output.is_surrounded = True  # also in an error page
         (self._replaced or self).parent = Parent(src, attributes, self.getFilename())
 
     # -- _api ----------------------------------------------------------------------------------------------------
@@ -344,9 +348,11 @@ class spyceWrapper:
         If it knows none, the module is loaded and started for it, under the name `as_` if that is given (recorded case
         api-getmodule-on-demand); it is finished with the page.
         """
-        names = self._names()
         alias = as_ or name
-        return names[alias] if alias in names else self._start_module(name, None, alias)
+        for known in (self._modules, self._names()):
+            if alias in known:
+                return known[alias]
+        return self._start_module(name, None, alias)
 
     def engine_module(self, name: str) -> Any:
         """The engine's module of that name, also in a page that has another one under it."""

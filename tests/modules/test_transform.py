@@ -91,6 +91,9 @@ class Turning:
         self.filters.expr(self.to)
         return Shouted('"<&')
 
+    def __repr__(self) -> str:
+        return f'Turning({getattr(self.to, "__name__", self.to)})'
+
     filters: Any
 
 

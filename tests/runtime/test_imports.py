@@ -10,6 +10,7 @@ import time
 import types
 
 import spyce
+from spyce.config import load_config
 from spyce.testing import Client
 
 
@@ -68,7 +69,7 @@ def test_a_server_that_is_gone_leaves_no_module_also_while_other_threads_import(
     sys.setswitchinterval(1e-6)
     thread.start()
     try:
-        for _ in range(20):
+        for _ in range(5):
             site({'page.spy': '[[ import state ]]', 'state.py': ''}).get('/page.spy')
             gc.collect()
     finally:
@@ -78,6 +79,45 @@ def test_a_server_that_is_gone_leaves_no_module_also_while_other_threads_import(
         for number in range(1000):
             sys.modules.pop(f'spyce_test_{number}', None)
     assert kept() == before
+
+
+def test_code_of_a_server_that_is_gone_imports_what_it_would_have(site):
+    client = site({'page.spy': '[[ import work; response.write(work.n()) ]]', 'calendar.py': 'n = "of the site"',
+                   'work.py': 'import sys\ndef n():\n    import calendar\n    return calendar.n\n'
+                              'sys.spyce_test = n'})
+    assert client.get('/page.spy').text == 'of the site'
+    function = sys.spyce_test
+    del client, sys.spyce_test
+    gc.collect()
+    assert not [name for name in sys.modules if name.endswith('.calendar') and name.startswith('spyce_site_')]
+    assert function() == 'of the site'
+
+
+def test_what_a_config_has_made_goes_on_to_import_when_the_config_is_gone(tmp_path):
+    (tmp_path / 'own_store.py').write_text('from spyce.sessions import MemoryStore\nclass OwnStore(MemoryStore):\n'
+                                           '    def name(self):\n        import own_codec\n'
+                                           '        return own_codec.name')
+    (tmp_path / 'own_codec.py').write_text('name = "own"')
+    (tmp_path / 'spyceconf.py').write_text('from own_store import OwnStore\nsession_store = OwnStore()')
+    store = load_config(tmp_path).session_store
+    gc.collect()
+    assert store.name() == 'own'
+
+
+def test_a_server_that_goes_while_a_thread_imports_its_modules_leaves_them_there(site):
+    client = site({'page.spy': '[[ import work; work.thread.start(); work.begun.wait(30) ]]',
+                   'work.py': 'import sys, threading\nresults = []\n'
+                              'begun, go_on = threading.Event(), threading.Event()\n'
+                              'def run():\n    import slow\n    results.append(slow.done)\n'
+                              'thread = threading.Thread(target=run)\nsys.spyce_test = thread, go_on, results',
+                   'slow.py': 'import work\nwork.begun.set()\nwork.go_on.wait(30)\ndone = "imported"'})
+    client.get('/page.spy')
+    thread, go_on, results = sys.spyce_test
+    del client, sys.spyce_test
+    gc.collect()
+    go_on.set()
+    thread.join(30)
+    assert results == ['imported']
 
 
 def test_sys_path_is_left_alone(site):

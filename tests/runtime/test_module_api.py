@@ -27,6 +27,20 @@ def test_modules_that_start_each_other_see_the_same_objects(site):
     assert client.get('/page.spy').text == 'True\n'
 
 
+def test_a_module_whose_start_failed_is_started_again_when_it_is_asked_for_again(site):
+    client = site({'page.spy': '[[ try: { response._api.getModule("m") } except ZeroDivisionError: { pass } ]]'
+                               '[[= response._api.getModule("m").is_ready ]]',
+                   'm.py': MODULE + '    failed = False\n    def start(self):\n        if not m.failed:\n'
+                                    '            m.failed = True; 1/0\n        self.is_ready = True'})
+    assert client.get('/page.spy').text == 'True\n'
+
+
+def test_tags_do_not_depend_on_what_a_page_calls_request(site):
+    client = site({'page.spy': '[[ global request, response; request = response = 5 ]]'
+                               '<f:form><f:text name="x" /></f:form><spy:ul data="[1]" />'})
+    assert '<li>1</li>' in client.get('/page.spy').text
+
+
 def test_a_missing_module_is_an_import_error(site):
     client = site({'page.spy': '[[ try: { response._api.getModule("nowhere") } except ImportError: { ]]none[[ } ]]'})
     assert client.get('/page.spy').text == 'none\n'

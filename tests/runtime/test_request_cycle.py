@@ -188,10 +188,45 @@ def test_what_modules_print_around_a_page_stands_before_its_parent(site):
     assert client.get('/page.spy').text == '(start)(finish)(start)(finish)<b>(init)<a>(init)x</a></b>\n'
 
 
+def test_clear_in_a_page_with_a_parent_leaves_what_was_printed_before_the_page(site):
+    client = site({'page.spy': '[[.import name=talker]]<spy:parent src="a.spi" />x[[ response.clear() ]]y',
+                   'a.spi': '<a>[[= child._body.strip() ]]</a>', 'talker.py': TALKER})
+    assert client.get('/page.spy').text == '(start)(finish)<a>y</a>\n'
+
+
+WHOLE = '''
+from spyceModule import spyceModule
+class whole(spyceModule):
+    def start(self): self._api.getModule('stdout').push()
+    def finish(self, theError=None):
+        text = self._api.getModule('stdout').pop()
+        self._api.getModule('response').write('{' + text.strip() + '}')
+'''
+
+
+def test_a_module_may_capture_the_whole_page(site):
+    client = site({'page.spy': '[[.import name=whole]]x', 'whole.py': WHOLE,
+                   'child.spy': '[[.import name=whole]]<spy:parent src="a.spi" />x',
+                   'a.spi': '<[[= child._body.strip() ]]>'})
+    assert client.get('/page.spy').text == '{x}'
+    assert client.get('/child.spy').text == '{}<x>\n'
+
+
+def test_a_page_whose_parent_was_skipped_is_printed_where_it_stands(site):
+    client = site({'page.spy': '[[.import name=talker]]a[[ if 0: { ]]<spy:parent src="a.spi" />[[ } ]]'
+                               'b[[ response.flush(); stdout.push() ]]lost', 'talker.py': TALKER})
+    assert client.get('/page.spy').text == '(start)(init)ab(finish)'
+
+
+def test_a_page_with_a_parent_cannot_end_the_capture_of_its_body(site):
+    client = site({'page.spy': '<spy:parent src="a.spi" />[[ stdout.pop() ]]', 'a.spi': ''}, debug=True)
+    assert 'stdout.pop() without a stdout.push() before it' in client.get('/page.spy').text
+
+
 @pytest.mark.parametrize('flush', ['[[ response.flush() ]]',
                                    '[[.import name=include]][[ include.spyce("flush.spi") ]]'])
 def test_a_page_with_a_parent_is_not_sent_before_its_parent(site, flush):
-    client = site({'page.spy': f'<spy:parent src="a.spi" />x{flush}[[ response.addHeader("X-Late", "1") ]]',
+    client = site({'page.spy': f'{flush}<spy:parent src="a.spi" />x{flush}[[ response.addHeader("X-Late", "1") ]]',
                    'a.spi': '<a>[[= child._body.strip() ]][[ response.flush() ]]</a>',
                    'flush.spi': '[[ response.flush() ]]'})
     answer = client.get('/page.spy')
@@ -230,6 +265,15 @@ def test_the_stack_has_the_page_that_was_asked_for_first_and_the_one_that_runs_l
                    'parent.spi': '[[= child._body.strip() ]]' + show})
     assert client.get('/page.spy').text \
         == "['page.spy', 'other.spy']['page.spy', 'other.spy', 'parent.spi']\n"
+
+
+def test_the_stack_is_right_again_after_a_request_within_the_request(site):
+    client = site({'page.spy': '[[.import name=include]][[ api = response._api ]][[ api.getServer().fileHandler('
+                               'api.getRequest(), api.getResponse(), request.filename("sub/in.spy")) ]]'
+                               '[[ include.spyce("i.spi") ]]',
+                   'sub/in.spy': '[[.import name=redirect]][[ redirect.internal("/o.spy") ]]',
+                   'o.spy': 'O', 'i.spi': 'I'})
+    assert client.get('/page.spy').text.split() == ['O', 'I']
 
 
 def test_the_stack_is_right_again_after_a_failed_include(site):

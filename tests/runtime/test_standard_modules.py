@@ -11,10 +11,11 @@ def test_a_default_of_none_is_a_default(site):
 
 
 def test_include_vars_are_there_for_a_dictionary_only(site):
-    client = site({'page.spy': '[[.import name=include]][[= include.vars ]] [[ include.spyce("part.spi", "text") ]] '
-                               '[[ include.spyce("part.spi", {"a": 1}) ]]',
+    client = site({'page.spy': '[[.import names="include, pool"]][[= include.vars ]] '
+                               '[[ include.spyce("part.spi", "text"); include.spyce("part.spi", {"a": 1}) ]]'
+                               '[[ pool["a"] = 2; include.spyce("part.spi", pool) ]]',
                    'part.spi': '[[= include.vars and include.vars.a ]]'})
-    assert client.get('/page.spy').text.split() == ['1']
+    assert client.get('/page.spy').text.split() == ['1', '2']
 
 
 def test_a_file_is_dumped_with_its_line_ends(site):
@@ -50,6 +51,15 @@ found = [response.addFilter(50, one)]
 ]]a[[ found.append(response.addFilter(50, other)) ]]b[[ found.append(response.addFilter(50, None)) ]]c
 [[= [None, one, other] == found ]]'''})
     assert client.get('/page.spy').text == '*a+bc\nTrue\n'
+
+
+def test_filters_of_the_engine_stay_whatever_is_added_at_their_level(site):
+    client = site({'page.spy': '''[[.import names="transform, include, compress"]][[ transform.expr("html_encode") ]]
+[[\\ compress.spaces()
+from response import Filter
+response.addFilter(20, Filter()); response.addFilter(95, Filter()); include.spyce("part.spi")
+print("<    >", end="") ]][[= "<" ]]''', 'part.spi': '[[.import name=compress args="spaces=1"]]'})
+    assert client.get('/page.spy').text.strip() == '< >&lt;'
 
 
 @pytest.mark.parametrize('nothing', ['', '()', 'None', '""'])
