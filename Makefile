@@ -19,7 +19,7 @@ run: $(RUN_ENV)/installed
 	$(RUN_ENV)/bin/spyce serve examples --port 8000
 
 test: $(TEST_ENV)/installed
-	$(TEST_ENV)/bin/python -m pytest $(ARGS)
+	$(TEST_ENV)/bin/python -m pytest -n auto --maxprocesses=4 --dist worksteal $(ARGS)
 
 test-env: $(TEST_ENV)/installed
 

@@ -54,6 +54,7 @@ setup(
             'playwright>=1.40',   # the demonstration site in a real Chromium, if the machine has one
             'prometheus-client>=0.20',  # metrics_path
             'pytest>=8',
+            'pytest-xdist>=3.2',  # `make test` uses several processors
             'redis[hiredis]>=5.3',  # RedisStore, if the machine has a redis-server or valkey-server
             'sqlalchemy>=2',      # spyce.db is tested on SQLite; SQLStore
         ],
