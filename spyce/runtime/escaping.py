@@ -16,8 +16,14 @@ except ImportError:  # a markupsafe without it
 
 
 def text(value: object) -> str:
-    """What an expression prints: str() of the value, nothing for None (recorded case expr-none)."""
-    return '' if value is None else str(value)
+    """What an expression prints: str() of the value, nothing for None (recorded case expr-none).
+
+    Of bytes it is the text that they are in UTF-8: what a file or a socket has given was printed so by pages of 2.1.
+    Raises UnicodeDecodeError for others.
+    """
+    if value is None:
+        return ''
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def html_encode(o: Any, also: str = '', **kwargs: Any) -> str:

@@ -138,6 +138,14 @@ def test_bytes_can_be_written(site):
     assert client.get('/page.spy').body.startswith(b'\x89PNG\xff')
 
 
+def test_bytes_are_printed_as_the_text_that_they_are(site):
+    client = site({'page.spy': '[[.import names="include, transform"]][[= include.dump("note.txt", 1) ]]'
+                               '[[ transform.expr("html_encode") ]][[= "<\xe9>".encode() ]]',
+                   'note.txt': '<caf\xe9> ', 'bad.spy': '[[= b"\\xff" ]]'})
+    assert client.get('/page.spy').text == '<caf\xe9> &lt;\xe9&gt;\n'
+    assert client.get('/bad.spy').status == 500
+
+
 def test_values_that_are_no_text_are_printed_as_text(site):
     assert site({'page.spy': '[[ response.writeStatic(5); response.write(None) ]].'}).get('/page.spy').text == '5.\n'
 
