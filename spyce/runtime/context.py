@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+
+from spyce.sessions.living import Living
 
 if TYPE_CHECKING:
     from spyce.runtime.output import Output
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 current_server: ContextVar[Any | None] = ContextVar('spyce_server', default=None)
 current_output: ContextVar[Output | None] = ContextVar('spyce_output', default=None)
 
-living_servers: WeakSet[spyceServer] = WeakSet()
+living_servers: Living[spyceServer] = Living()
 
 
 @contextmanager

@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from spyce.sessions.living import Living
 
 if TYPE_CHECKING:
     import filelock
@@ -235,11 +236,11 @@ else:
         fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
-_living: weakref.WeakSet[threadLock | fileLock] = weakref.WeakSet()
+_living: Living[threadLock | fileLock] = Living()
 
 
 def _after_fork() -> None:
-    for lock in list(_living):
+    for lock in _living:
         lock._after_fork()
 
 

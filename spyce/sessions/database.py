@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from spyce.sessions import forkgate
 from spyce.sessions.errors import StoreError
+from spyce.sessions.living import Living
 from spyce.sessions.private import check_private_file, open_private_file
 from spyce.sessions.stamp import Stamp
 
@@ -296,19 +297,19 @@ def _is_busy(error: sqlite3.Error) -> bool:
     return isinstance(error, sqlite3.OperationalError) and ('locked' in str(error) or 'busy' in str(error))
 
 
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_databases: Living[Database] = Living()
 _abandoned: list[sqlite3.Connection] = []
 """Connections of the process that this one was forked from: not to be used, and not to be closed either, since
 closing one may write to the database in the name of its owner."""
 
 
 def _before_fork() -> None:
-    for database in list(_databases):
+    for database in _databases:
         database.close()
 
 
 def _after_fork() -> None:
-    for database in list(_databases):
+    for database in _databases:
         database._forget_after_fork()
 
 

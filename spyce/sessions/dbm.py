@@ -8,7 +8,6 @@ import secrets
 import sqlite3
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -17,6 +16,7 @@ from spyce.sessions.blobs import blob, items_of
 from spyce.sessions.database import Database
 from spyce.sessions.errors import StoreError
 from spyce.sessions.ids import fingerprint
+from spyce.sessions.living import Living
 from spyce.sessions.locking import HeldLock, Key, SessionLocks
 from spyce.sessions.native import DirectStore, Entry, Pointer, Releasable, lock_lost
 from spyce.sessions.private import make_private_folder
@@ -251,11 +251,11 @@ class DbmStore(DirectStore):
             raise StoreError(f'{self.folder}: sessions cannot be locked: {error.strerror}') from error
 
 
-_stores: weakref.WeakSet[DbmStore] = weakref.WeakSet()
+_stores: Living[DbmStore] = Living()
 
 
 def _after_fork() -> None:
-    for store in list(_stores):
+    for store in _stores:
         store._opening = threading.Lock()  # a thread of the parent may have been opening it
 
 

@@ -14,6 +14,7 @@ import time
 import weakref
 
 from spyce.sessions.errors import SessionLocked
+from spyce.sessions.living import Living
 from spyce.sessions.rangelock import RangeLockFile
 from spyce.sessions.stamp import Stamp
 
@@ -216,7 +217,7 @@ def _held_by(holder: str) -> str:
     return f'; it is held by {holder}' if holder else ''
 
 
-_all_locks: weakref.WeakSet[SessionLocks] = weakref.WeakSet()
+_all_locks: Living[SessionLocks] = Living()
 _by_path: weakref.WeakValueDictionary[str, SessionLocks] = weakref.WeakValueDictionary()
 _by_path_mutex = threading.Lock()
 
@@ -224,7 +225,7 @@ _by_path_mutex = threading.Lock()
 def _after_fork() -> None:
     global _by_path_mutex
     _by_path_mutex = threading.Lock()
-    for locks in list(_all_locks):
+    for locks in _all_locks:
         locks._forget_after_fork()
 
 

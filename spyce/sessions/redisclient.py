@@ -4,13 +4,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from spyce.sessions.errors import StoreError
+from spyce.sessions.living import Living
 from spyce.sessions.redisscripts import Script
 
 try:
@@ -239,11 +239,11 @@ def _primary(url: str, options: dict[str, Any]) -> Any:
     return found.master_for(unquote(service))
 
 
-_servers: weakref.WeakSet[RedisServer] = weakref.WeakSet()
+_servers: Living[RedisServer] = Living()
 
 
 def _after_fork() -> None:
-    for server in list(_servers):
+    for server in _servers:
         server.forget_after_fork()
 
 

@@ -5,13 +5,13 @@ import math
 import os
 import random
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from spyce.sessions import forkgate
 from spyce.sessions.errors import StoreError
+from spyce.sessions.living import Living
 
 try:
     import sqlalchemy
@@ -273,18 +273,18 @@ def _is_lost(error: DBAPIError) -> bool:
     return error.connection_invalidated or _is_one_of(error, LOST)
 
 
-_servers: weakref.WeakSet[SQLServer] = weakref.WeakSet()
+_servers: Living[SQLServer] = Living()
 _abandoned: list[object] = []
 
 
 def _before_fork() -> None:
-    for server in list(_servers):
+    for server in _servers:
         if server.is_sqlite:
             server.close()
 
 
 def _after_fork() -> None:
-    for server in list(_servers):
+    for server in _servers:
         server.forget_after_fork()
 
 
