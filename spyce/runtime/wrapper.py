@@ -402,7 +402,9 @@ class spyceWrapper:
         """The class of a Spyce module."""
         return self._server.loadModule(name, file, rel_file or self.getFilename())
 
-    spyceTaglib = spyceModule
+    def spyceTaglib(self, name: str, file: str | None = None, rel_file: str | None = None) -> type[Any]:
+        """The class of a tag library, those of the engine too."""
+        return self._server.tag_libraries.library_class(name, file, rel_file or self.getFilename())[0]
 
     def setStdout(self, o: Any) -> None:
         """Let print write to the file object `o`; None lets it write to the page again."""

@@ -88,6 +88,15 @@ def test_a_compiled_page_tells_what_it_is(site):
     assert client.get('/page.spy').text == "True [('cookie', None, 'c')] True True\n"
 
 
+def test_classes_of_tag_libraries(site):
+    client = site({'page.spy': '[[ api = response._api ]][[= api.spyceTaglib("core").__name__ ]] '
+                               '[[= api.spyceTaglib("own").__name__ ]] [[= api.spyceTaglib("own", "lib/other.py").n ]] '
+                               '[[ try: { api.spyceTaglib("nowhere") } except ImportError: { ]]none[[ } ]]',
+                   'own.py': 'from spyceTag import spyceTagLibrary\nclass own(spyceTagLibrary): pass',
+                   'lib/other.py': 'from spyceTag import spyceTagLibrary\nclass own(spyceTagLibrary): n = 2'})
+    assert client.get('/page.spy').text == 'core own 2 none\n'
+
+
 def test_a_page_within_a_page_cannot_be_given_another_response(site):
     client = site({'page.spy': '[[ response._api.spyceString("x").newWrapper().spyceInit(None, object()) ]]'},
                   debug=True)
