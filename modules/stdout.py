@@ -12,7 +12,7 @@ from spyce.runtime.stdout import real_stdout
 class stdout(spyceModule):
     """Output of the page; captures nest (recorded cases stdout-*)."""
 
-    _files: tuple[Any, ...] = ()  # one for each capture, the innermost last
+    _files: tuple[tuple[int, Any], ...] = ()  # the depth of a capture, and what is to get its text
 
     @property
     def stdout(self) -> Any:
@@ -28,19 +28,24 @@ class stdout(spyceModule):
         if isinstance(file, str):
             file = os.path.join(os.path.dirname(self._api.getStack()[-1]), file)
         self._api.output.push()
-        self._files += (file,)
+        self._files = (*self._files_below(self._api.output.depth), (self._api.output.depth, file))
 
     def pop(self) -> str:
         """End the capture that began last, and return its text. Raises IndexError if there is none."""
+        depth = self._api.output.depth
         text: str = self._api.output.pop()
-        file = self._files[-1] if self._files else None
-        self._files = self._files[:-1]
+        file = dict(self._files).get(depth)
+        self._files = self._files_below(depth)
         if isinstance(file, str):
             with open(file, 'w', encoding='utf-8') as stream:
                 stream.write(text)
         elif file is not None:
             file.write(text)
         return text
+
+    def _files_below(self, depth: int) -> tuple[tuple[int, Any], ...]:
+        """Those of the captures around; some deeper ones may have been dropped."""
+        return tuple(entry for entry in self._files if entry[0] < depth)
 
     def capture(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> tuple[Any, str]:
         """Call a function and capture what it prints: (its result, its output).

@@ -121,7 +121,6 @@ class Config:
             self.max_file_bytes = self.max_body_bytes
         if self.threads is None:
             self.threads = self.maxthreads
-        self._modules = None if self.site_imports is None else self.site_imports.keeper()
         folder = self.sessions.session_folder
         self.sessions = replace(self.sessions, threads=self.threads,
                                 session_folder=(lambda: self.site_folder) if folder is None else folder)

@@ -2,8 +2,6 @@
 
 Its names are looked up anew each time, for the server whose request or task is being worked on.
 """
-from __future__ import annotations
-
 import sys as _sys
 import types as _types
 from typing import Any as _Any

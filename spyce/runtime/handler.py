@@ -131,9 +131,12 @@ class Execution:
         self._begin_transaction()  # for the error page, which may read the database
         self._start_again()
 
-    def _start_elsewhere(self) -> None:
-        """Forget what the page has printed, and its headers: another page is to run in its place (reference 5)."""
-        self.output.reset()
+    def _start_elsewhere(self, depth: int) -> None:
+        """Forget what the page has printed, and its headers: another page is to run in its place (reference 5).
+
+        depth: the captures that its modules have begun, and are to end.
+        """
+        self.output.reset(depth)
         forget_forms(self.request)
         if not self.response.headers_sent:
             self.response.clear()
@@ -160,25 +163,31 @@ class Execution:
         """
         wrapper = spyceWrapper(self.server, page, self.request, self.output)
         error: spyceRuntimeException | None = None
+        body: str | None = None
+        depth = 0
         try:
             try:
                 wrapper.spyceInit()
                 if names:
                     wrapper.getGlobals().update(names)
+                depth = len(self.output.marks)
                 if page.compiled.has_parent:
                     self.output.begin_body()
                 wrapper.spyceProcess(*args, **kwargs)
+                if self.output.in_body:
+                    body = self.output.end_body(taken=wrapper.parent is not None)
                 log_unshown(self.request, page.file)
             except spyceDone:
                 pass  # a module or the page's class has ended the page before it began
             except spyceRedirect:
-                self._start_elsewhere()  # now: what the modules' finish() prints, and their cookies, are kept
+                self._start_elsewhere(depth)  # now: what the modules' finish() prints, and their cookies, are kept
                 raise
             except KeyboardInterrupt:
                 raise
             except BaseException as failure:
                 error = spyceRuntimeException(failure)
-            body = self.output.end_body(taken=wrapper.parent is not None) if self.output.in_body else ''
+            if self.output.marks:
+                self.output.drop_captures(depth)  # those of the page; its modules may have some of their own
             error = wrapper.finish_modules(error)
             if self.output.marks:
                 self.output.drop_captures()
@@ -195,13 +204,15 @@ class Execution:
         for wrapper in self._ended:
             wrapper.let_go()
 
-    def _run_parent(self, wrapper: spyceWrapper, body: str) -> None:
-        """Run the parent template around what the page has printed.
+    def _run_parent(self, wrapper: spyceWrapper, body: str | None = None) -> None:
+        """Run the parent template around `body`, by default around all that was printed.
 
-        What its modules printed before and after the page stands before the parent (reference 3).
+        What the modules of a page printed before and after it stands before the parent (reference 3).
         """
         assert wrapper.parent is not None
         src, attributes, file = wrapper.parent
+        if body is None:
+            body = self.output.take()
         self.output.begin_page()
         try:
             page = self._load_parent(src, file)
@@ -242,7 +253,7 @@ class Execution:
         try:
             module._run_handler(error)
             if wrapper.parent is not None:
-                self._run_parent(wrapper, self.output.take())
+                self._run_parent(wrapper)
         except KeyboardInterrupt:
             raise
         except spyceDone:

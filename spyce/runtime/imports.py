@@ -47,11 +47,14 @@ def _is_ready(module: types.ModuleType, path: str, check: bool) -> bool:
 class SiteLoader(SourceFileLoader):
     """Runs a site's module with the site's own `__import__`."""
 
+    def __init__(self, fullname: str, path: str, imports: SiteImports) -> None:
+        super().__init__(fullname, path)
+        self._imports = imports
+
     def exec_module(self, module: types.ModuleType) -> None:
         # Not the module's own folder: a package's modules import what stands beside the package.
-        package = module.__name__.partition('.')[0]
-        folder = sys.modules[package].__path__[0]
-        module.__dict__['__builtins__'] = _imports[package].builtins_for(folder)
+        folder = sys.modules[module.__name__.partition('.')[0]].__path__[0]
+        module.__dict__['__builtins__'] = self._imports.builtins_for(folder)
         signature = file_signature(self.path)
         super().exec_module(module)
         module.__dict__[SIGNATURE] = signature  # at the end: it also says that the module is complete
@@ -69,64 +72,32 @@ class SiteFinder:
     def find_spec(fullname: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
         if not fullname.startswith(PREFIX) or path is None:
             return None
-        if fullname.partition('.')[0] not in _imports:
+        imports = _imports.get(fullname.partition('.')[0])
+        if imports is None:
             return None
         spec = PathFinder.find_spec(fullname, path)
         if spec is not None and type(spec.loader) is SourceFileLoader:
-            spec.loader = SiteLoader(fullname, spec.loader.path)
+            spec.loader = SiteLoader(fullname, spec.loader.path, imports)
         return spec
 
 
-class Keeper:
-    """As long as one lives, the modules of its site stand in sys.modules."""
-
-    __slots__ = ('__weakref__',)
-
-
 class SiteImports:
-    """The modules of one site, whose __import__ holds this object."""
+    """The modules of one server's site. They stay until the process ends, as Python's own do, and this object too."""
 
     def __init__(self, search: Callable[[], Iterable[str]]) -> None:
-        """`search` gives the folders that every page of the site may import from, after its own."""
+        """`search` gives the folders that every page of the site may import from, after its own. It is kept, so it must
+        not hold the server."""
         self._search = search
         self._packages: dict[str, str] = {}  # real folder -> name of its synthetic package
         self._found: dict[tuple[str, str], str | None] = {}  # (importing folder, name) -> package that has it
         self._builtins: dict[str, dict[str, Any]] = {}
         self._loading = threading.RLock()
-        self._keeper: Callable[[], Keeper | None] = lambda: None
-        self._set_aside: dict[str, types.ModuleType] = {}
         if SiteFinder not in sys.meta_path:
             sys.meta_path.insert(0, SiteFinder)
-
-    def keeper(self) -> Keeper:
-        """What the server and the config hold as long as they live: the same for all."""
-        keeper = self._keeper()
-        if keeper is None:
-            keeper = Keeper()
-            self._keeper = weakref.ref(keeper)
-            weakref.finalize(keeper, self._leave)
-        return keeper
-
-    def _leave(self) -> None:
-        """Take the modules out of sys.modules, which would hold them for ever. Code that goes on brings them back."""
-        names = set(self._packages.values())
-        prefixes = tuple(f'{name}.' for name in names)
-        found = {name: module for name, module in list(sys.modules.items())  # a copy: other threads import meanwhile
-                 if name in names or name.startswith(prefixes)}
-        if any(getattr(module.__spec__, '_initializing', False) for module in found.values()):
-            return  # a thread is importing one of them right now
-        self._set_aside = found
-        for name in found:
-            sys.modules.pop(name, None)
-
-    def _come_back(self) -> None:
-        sys.modules.update(self._set_aside)
-        self._set_aside = {}
+        weakref.finalize(self, _forget_packages, self._packages)
 
     def package(self, folder: str) -> str:
         """The name of the synthetic package for a folder."""
-        if self._set_aside:
-            self._come_back()
         folder = os.path.realpath(folder)
         name = self._packages.get(folder)
         if name is None:
@@ -176,7 +147,7 @@ class SiteImports:
 
     def _run_anew(self, fullname: str, path: str) -> types.ModuleType:
         """Run the file and put the result in the place of what was there; others see the old one until then."""
-        spec = spec_from_file_location(fullname, path, loader=SiteLoader(fullname, path))
+        spec = spec_from_file_location(fullname, path, loader=SiteLoader(fullname, path, self))
         assert spec is not None and spec.loader is not None
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -197,8 +168,6 @@ class SiteImports:
 
         def site_import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (),
                         level: int = 0) -> types.ModuleType:
-            if self._set_aside:
-                self._come_back()
             if level:
                 return original(name, globals, locals, fromlist, level)
             top = name.partition('.')[0]
@@ -232,3 +201,12 @@ class SiteImports:
             if spec is not None and spec.origin is not None and spec.loader is not None:
                 return self.package(candidate)
         return None
+
+
+def _forget_packages(packages: dict[str, str]) -> None:
+    """No module was loaded in the end: some could not be."""
+    prefixes = tuple(f'{name}.' for name in packages.values())
+    names = set(packages.values())
+    for name in list(sys.modules):  # a copy: other threads import meanwhile
+        if name in names or name.startswith(prefixes):
+            sys.modules.pop(name, None)

@@ -149,7 +149,7 @@ class Output:
         """End it. Its text is returned if it is to be `taken`, else it stays where it is."""
         self.drop_captures(self._body_depth)
         self._body_depth = 0
-        self.is_surrounded = False
+        self.is_surrounded = taken
         if taken:
             return self.pop()
         self.marks.pop()
@@ -176,6 +176,8 @@ class Output:
         """End captures, and lose their text, until `depth` are left (recorded case stdout-unpopped)."""
         while len(self.marks) > depth:
             del self.parts[self.marks.pop():]
+        if self._body_depth > depth:
+            self._body_depth = 0
 
     # -- filters -----------------------------------------------------------------------------------------------
 
@@ -309,10 +311,11 @@ class Output:
         self.is_surrounded = False
         self._body_depth = 0
 
-    def reset(self) -> None:
-        """Back to the state at the start of the request, for an error page."""
+    def reset(self, depth: int = 0) -> None:
+        """Back to the state at the start of the request, for an error page; but `depth` captures stay open, empty."""
         self.parts.clear()
         self.begin_page()
+        self.marks += [0] * depth
 
 
 def _joined(captured: list[str]) -> str:

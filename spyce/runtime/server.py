@@ -78,8 +78,8 @@ class spyceServer:
         self.stdout = sys.stdout
         self.entry = os.environ.get('SPYCE_ENTRY', 'UNKNOWN')
         self.multiprocess = config.processes > 1
-        self.site_imports = config.site_imports or SiteImports(lambda: (config.root, *config.path))
-        self._modules = self.site_imports.keeper()
+        root, path = config.root, config.path
+        self.site_imports = config.site_imports or SiteImports(lambda: (root, *path))
         self.tag_libraries = ServerTagLibraries(self)
         self.spyce_cache: PageCache[LoadedPage] = PageCache(check_mtime=config.check_mtime)
         self._locks: dict[str, Lock] = {}

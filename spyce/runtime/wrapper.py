@@ -160,7 +160,8 @@ class spyceWrapper:
             try:
                 start()
             except BaseException:
-                self.delModule(alias, notify=0)
+                for known in (self._modules, self._names()):
+                    known.pop(alias, None)
                 raise
         self._started.append(module)
         return module

@@ -35,6 +35,12 @@ def test_a_module_whose_start_failed_is_started_again_when_it_is_asked_for_again
     assert client.get('/page.spy').text == 'True\n'
 
 
+def test_a_module_that_takes_itself_away_and_fails_is_reported_by_its_own_error(site):
+    client = site({'page.spy': '[[ response._api.getModule("m") ]]',
+                   'm.py': MODULE + '    def start(self): self._api.delModule("m"); 1/0'}, debug=True)
+    assert 'ZeroDivisionError' in client.get('/page.spy').text
+
+
 def test_tags_do_not_depend_on_what_a_page_calls_request(site):
     client = site({'page.spy': '[[ global request, response; request = response = 5 ]]'
                                '<f:form><f:text name="x" /></f:form><spy:ul data="[1]" />'})

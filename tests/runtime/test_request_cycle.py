@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import threading
 from pathlib import Path
 
@@ -206,10 +207,20 @@ class whole(spyceModule):
 
 def test_a_module_may_capture_the_whole_page(site):
     client = site({'page.spy': '[[.import name=whole]]x', 'whole.py': WHOLE,
+                   'left.spy': '[[.import name=whole]]a[[ stdout.push("out.txt") ]]lost',
+                   'away.spy': '[[.import names="whole, redirect"]]x[[ redirect.internal("b.spy") ]]', 'b.spy': 'b',
                    'child.spy': '[[.import name=whole]]<spy:parent src="a.spi" />x',
                    'a.spi': '<[[= child._body.strip() ]]>'})
     assert client.get('/page.spy').text == '{x}'
+    assert client.get('/left.spy').text == '{a}'
+    assert not os.path.exists(f'{client.app.root}/out.txt')
+    assert client.get('/away.spy').text == '{}b\n'
     assert client.get('/child.spy').text == '{}<x>\n'
+
+
+def test_a_capture_that_a_page_has_left_open_ends_with_the_page(site):
+    client = site({'page.spy': '[[.import name=talker]]a[[ stdout.push() ]]lost', 'talker.py': TALKER})
+    assert client.get('/page.spy').text == '(start)(init)a(finish)'
 
 
 def test_a_page_whose_parent_was_skipped_is_printed_where_it_stands(site):
@@ -231,6 +242,27 @@ def test_a_page_with_a_parent_is_not_sent_before_its_parent(site, flush):
                    'flush.spi': '[[ response.flush() ]]'})
     answer = client.get('/page.spy')
     assert (answer.text, answer.headers['X-Late']) == ('<a>x</a>\n', '1')
+
+
+def test_a_flush_in_finish_does_not_send_a_page_before_its_parent(site):
+    client = site({'page.spy': '[[.import name=m]]<spy:parent src="a.spi" />x',
+                   'a.spi': '[[ response.addHeader("X-Late", "1") ]]<a>[[= child._body.strip() ]]</a>',
+                   'm.py': 'from spyceModule import spyceModule\nclass m(spyceModule):\n'
+                           '    def finish(self, theError=None): self._api.getModule("response").flush()'})
+    answer = client.get('/page.spy')
+    assert (answer.text, answer.headers['X-Late']) == ('<a>x</a>\n', '1')
+
+
+def test_bytes_in_a_page_with_a_parent_do_not_hide_its_error(site):
+    client = site({'page.spy': '<spy:parent src="a.spi" />[[ error.setFileHandler("e.spi") ]]'
+                               '[[ response.write(b"x"); 1/0 ]]', 'a.spi': '', 'e.spi': 'sorry: [[= error.getMessage() ]]'})
+    assert client.get('/page.spy').text.startswith('sorry: ZeroDivisionError')
+
+
+def test_code_may_name_the_parent(site):
+    client = site({'page.spy': 'x[[ response._api.setParent("a.spi", {}) ]]',
+                   'a.spi': '<a>[[= child._body.strip() ]]</a>'})
+    assert client.get('/page.spy').text == '<a>x</a>\n'
 
 
 def test_a_page_with_a_parent_cannot_be_unbuffered(site):
