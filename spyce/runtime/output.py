@@ -312,7 +312,7 @@ class Output:
         self._body_depth = 0
 
     def reset(self, depth: int = 0) -> None:
-        """Back to the state at the start of the request, for an error page; but `depth` captures stay open, empty."""
+        """Back to the state at the start of the request, for another page; but `depth` captures stay open, empty."""
         self.parts.clear()
         self.begin_page()
         self.marks += [0] * depth

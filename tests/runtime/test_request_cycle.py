@@ -255,7 +255,8 @@ def test_a_flush_in_finish_does_not_send_a_page_before_its_parent(site):
 
 def test_bytes_in_a_page_with_a_parent_do_not_hide_its_error(site):
     client = site({'page.spy': '<spy:parent src="a.spi" />[[ error.setFileHandler("e.spi") ]]'
-                               '[[ response.write(b"x"); 1/0 ]]', 'a.spi': '', 'e.spi': 'sorry: [[= error.getMessage() ]]'})
+                               '[[ response.write(b"x"); 1/0 ]]',
+                   'a.spi': '', 'e.spi': 'sorry: [[= error.getMessage() ]]'})
     assert client.get('/page.spy').text.startswith('sorry: ZeroDivisionError')
 
 
