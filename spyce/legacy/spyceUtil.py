@@ -1,7 +1,6 @@
 """Small helpers that modules of sites use, under their import name of 2.1 (reference: other pieces)."""
 from __future__ import annotations
 
-import re
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -67,9 +66,9 @@ def extractValue(hash: Mapping[str, T], key: str | None, default: Any = None) ->
 
 
 def spaceCompact(text: str) -> str:
-    """Text with less white space: runs of blanks become one, and white space after a newline goes (compact mode
-    `space`)."""
-    return re.sub(r'\n\s*', '\n', re.sub(r'[ \t]{2,}', ' ', text))
+    """Text with less white space, as the compact mode `space` leaves it."""
+    from spyce.page.compaction import compact_spaces  # when it is needed: few modules compact text themselves
+    return compact_spaces(text)
 
 
 class BufferedOutput:

@@ -35,12 +35,17 @@ def compact(elements: Sequence[Element], book: Book) -> None:
             if mode in ('line', 'full'):
                 element.text = _compact_lines(element.text, not before.shows_at(row), blank_after[index])
             if mode in ('space', 'full'):
-                element.text = _BREAK.sub('\n', _RUN.sub(' ', element.text))
+                element.text = compact_spaces(element.text)
             before.add(book.row(element.end), _shows(last_line))
             continue
         before.add(book.row(element.end), isinstance(element, Expression))
         if isinstance(element, Code) and element.chunk:
             before.end()
+
+
+def compact_spaces(text: str) -> str:
+    """Runs of blanks become one, and white space after a newline goes: what mode `space` does."""
+    return _BREAK.sub('\n', _RUN.sub(' ', text))
 
 
 class _Row:

@@ -66,6 +66,7 @@ def test_extract_value() -> None:
 
 def test_space_compact() -> None:
     assert spyceUtil.spaceCompact('a  b\tc\n\n   d\n') == 'a b\tc\nd\n'
+    assert spyceUtil.spaceCompact('a\n \xa0b') == 'a\n\xa0b'  # a no-break space is there to be seen, as in pages
 
 
 def test_buffered_output() -> None:
