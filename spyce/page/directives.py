@@ -90,7 +90,7 @@ def _import(parser: 'Parser', directive: Directive) -> None:
     names = directive.get('names')
     place = parser.book.place(directive.start)[:2]
     if names is not None:
-        for name in list(filter(None, map(str.strip, names.split(',')))) or ['']:
+        for name in [part.strip() for part in names.split(',') if part.strip()] or ['']:
             if not name.isidentifier() or keyword.iskeyword(name):
                 raise PlacedError(f"'{name}' in names= is not the name of a module", directive.place('names'))
             parser.unit.imports.append(ModuleImport(name, file, None, place))

@@ -132,9 +132,9 @@ def _from_parser(error: SyntaxError, text: _Text) -> PlacedError:
     block = re.match(r'expected an indented block .*\bline (\d+)$', error.msg)
     if block:
         header = int(block.group(1))
-        # What follows may stand anywhere in the page.
-        same = text.stand_together(header, line)
-        return PlacedError(message, text.line_offset(line if same else header))
+        if not text.stand_together(header, line):  # what follows may stand anywhere in the page
+            line = header
+        return PlacedError(message, text.line_offset(line))
     column = (error.offset or 1) - 1
     if isinstance(error, IndentationError):
         return PlacedError(message, text.line_offset(line))

@@ -136,24 +136,24 @@ class Execution:
 
         depth: the captures that its modules have begun, and are to end.
         """
+        if self._forget_answer(depth, keep_cookies=False) and not self.response.headers_sent:
+            self.response.setReturnCode(200)
+
+    def _start_again(self) -> None:
+        """Forget all that the page has done to the response but its cookies."""
+        self._forget_answer(0, keep_cookies=True)
+        if not self.response.headers_sent:
+            self.response.setReturnCode(200)
+            self.response.setContentType('text/html')
+
+    def _forget_answer(self, depth: int, keep_cookies: bool) -> bool:
+        """Forget the output, but for `depth` captures, and headers. Whether they were those of an external redirect."""
         self.output.reset(depth)
         forget_forms(self.request)
         if not self.response.headers_sent:
             self.response.clear()
-            self.response.clearHeaders()
-            if self.request.state.pop(REDIRECTED, False):
-                self.response.setReturnCode(200)
-
-    def _start_again(self) -> None:
-        """Forget all that the page has done to the response but its cookies."""
-        self.output.reset()
-        self.request.state.pop(REDIRECTED, None)
-        forget_forms(self.request)
-        if not self.response.headers_sent:
-            self.response.clear()
-            self.response.clearHeaders(keep_cookies=True)
-            self.response.setReturnCode(200)
-            self.response.setContentType('text/html')
+            self.response.clearHeaders(keep_cookies=keep_cookies)
+        return self.request.state.pop(REDIRECTED, False)  # type: ignore[no-any-return]
 
     def _run_page(self, page: LoadedPage, args: tuple[Any, ...], kwargs: dict[str, Any],
                   names: dict[str, Any] | None = None) -> None:

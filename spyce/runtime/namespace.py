@@ -70,18 +70,6 @@ class LoadedPage:
         self._base = {**names(compiled, file), '_spyceLambdas': self.lambdas}
         self._idle: deque[Namespace] = deque(maxlen=WRAPPER_LIMIT)
 
-    def getCode(self) -> str:
-        """The Python that it was compiled to."""
-        return self.compiled.python
-
-    def getCodeRefs(self) -> dict[int, Any]:
-        """Line of that Python -> (begin, end, text, file) in the page; begin and end are (row, column)."""
-        return self.compiled.refs
-
-    def getModRefs(self) -> list[tuple[str, str | None, str | None]]:
-        """The modules that it imports: (name, from, as)."""
-        return [(module.name, module.file, module.alias) for module in self.compiled.imports]
-
     def check_out(self) -> Namespace:
         """A clean namespace, nobody else's until it is checked in."""
         try:

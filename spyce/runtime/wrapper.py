@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spyce import MAX_STACK
 from spyce.legacy import MODULE_NAMES
-from spyce.runtime.code import spyceCode
+from spyce.runtime.code import AboutPage, spyceCode
 from spyce.runtime.errors import spyceRuntimeException
 from spyce.runtime.exceptions import SpyceError, spyceDone, spyceRedirect
 from spyce.runtime.handlers import run_handlers
@@ -38,7 +38,7 @@ class Parent(NamedTuple):
     file: str
 
 
-class spyceWrapper:
+class spyceWrapper(AboutPage):
     """One execution of one page: its modules, its names, its place among the pages of the request.
 
     Life: spyceInit(), spyceProcess(), spyceDestroy(error), in this order; the last one always.
@@ -264,10 +264,6 @@ class spyceWrapper:
         """Files of the pages being run: the requested one first, this one last."""
         return list(self._request._stack)
 
-    def getFilename(self) -> str:
-        """Absolute file name of this page."""
-        return self.page.file
-
     def file_of(self, url: str) -> str:
         """The file that a url in this page means. Raises PathRefused; see url_to_file()."""
         return url_to_real(url, self._request.root, split_path(self._request._stack[-1])[0])
@@ -284,18 +280,6 @@ class spyceWrapper:
         request = self._request
         file, status = look_at_url(url, request.root, split_path(request._stack[-1])[0])
         return self._server.load_page(runnable(url, file), status=status)
-
-    def getCode(self) -> str:
-        """The Python that this page was compiled to."""
-        return self.page.getCode()
-
-    def getCodeRefs(self) -> dict[int, Any]:
-        """Line of that Python -> (begin, end, text, file) in the page; begin and end are (row, column)."""
-        return self.page.getCodeRefs()
-
-    def getModRefs(self) -> list[tuple[str, str | None, str | None]]:
-        """The modules that the page imports: (name, from, as)."""
-        return self.page.getModRefs()
 
     def getServer(self) -> spyceServer:
         """The server."""

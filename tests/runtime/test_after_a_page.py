@@ -51,7 +51,7 @@ def test_a_lambda_that_a_tag_gives_to_the_page_goes_on_to_work(site):
 def test_a_request_leaves_nothing_for_the_garbage_collector(site, page):
     client = site({'page.spy': page, 'parent.spi': '<[[= child._body ]]>'})
     client.get('/page.spy')  # what is made once
-    while gc.collect():  # what other tests have left: a server that goes leaves its modules for the next round
+    while gc.collect():  # what other tests have left, and what finalizers leave of that
         pass
     gc.disable()
     try:

@@ -14,8 +14,6 @@ import spyce
 from spyce.config import load_config
 from spyce.testing import Client
 
-MODULE = 'from spyceModule import spyceModule\nclass m(spyceModule): pass'
-
 
 def rewrite(client, name, text):
     file = os.path.join(client.app.root, name)
@@ -54,7 +52,7 @@ def test_two_servers_in_one_process_have_their_own_modules(site):
 
 def test_nothing_but_its_modules_is_left_of_a_server_that_is_gone(site):
     client = site({'page.spy': '[[.import names="m, session"]][[ import state; session.put("n", state.n) ]]',
-                   'm.py': MODULE, 'state.py': 'n = 1'})
+                   'm.py': 'from spyceModule import spyceModule\nclass m(spyceModule): pass', 'state.py': 'n = 1'})
     assert client.get('/page.spy').status == 200
     server = client.app.server
     left = [weakref.ref(it) for it in (server, server.config, server.config.session_store)]
