@@ -164,13 +164,14 @@ class Execution:
         wrapper = spyceWrapper(self.server, page, self.request, self.output)
         error: spyceRuntimeException | None = None
         body: str | None = None
-        depth = 0
         try:
             try:
-                wrapper.spyceInit()
+                try:
+                    wrapper.spyceInit()
+                finally:
+                    depth = len(self.output.marks)
                 if names:
                     wrapper.getGlobals().update(names)
-                depth = len(self.output.marks)
                 if page.compiled.has_parent:
                     self.output.begin_body()
                 wrapper.spyceProcess(*args, **kwargs)

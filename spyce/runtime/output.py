@@ -145,7 +145,7 @@ class Output:
         self._body_depth = len(self.marks)
         self.is_surrounded = True
 
-    def end_body(self, taken: bool) -> str:
+    def end_body(self, taken: bool) -> str | None:
         """End it. Its text is returned if it is to be `taken`, else it stays where it is."""
         self.drop_captures(self._body_depth)
         self._body_depth = 0
@@ -153,7 +153,7 @@ class Output:
         if taken:
             return self.pop()
         self.marks.pop()
-        return ''
+        return None
 
     @property
     def depth(self) -> int:

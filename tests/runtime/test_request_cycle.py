@@ -218,6 +218,25 @@ def test_a_module_may_capture_the_whole_page(site):
     assert client.get('/child.spy').text == '{}<x>\n'
 
 
+@pytest.mark.parametrize(('start', 'text'), [
+    ('1/0', 'ZeroDivisionError'), ('self._api.getModule("response").end()', '{}'),
+    ('self._api.getModule("redirect").internal("b.spy")', '{}b\n')])
+def test_a_module_may_capture_the_whole_page_whatever_keeps_it_from_beginning(site, start, text):
+    client = site({'page.spy': '[[.import names="whole, m"]]x', 'whole.py': WHOLE, 'b.spy': 'b',
+                   'e.spi': '[[= error.getType().__name__ ]]',
+                   'm.py': f'from spyceModule import spyceModule\nclass m(spyceModule):\n    def start(self): {start}'},
+                  pageerrortemplate=('file', '/e.spi'))
+    assert client.get('/page.spy').text.removesuffix('\n') == text.removesuffix('\n')
+
+
+def test_a_module_may_name_the_parent_when_the_page_has_ended(site):
+    client = site({'page.spy': '[[.import name=m]][[ if 0: { ]]<spy:parent src="b.spi" />[[ } ]]x',
+                   'a.spi': '<a>[[= child._body.strip() ]]</a>',
+                   'm.py': 'from spyceModule import spyceModule\nclass m(spyceModule):\n'
+                           '    def finish(self, theError=None): self._api.setParent("/a.spi", {})'})
+    assert client.get('/page.spy').text == '<a>x</a>\n'
+
+
 def test_a_capture_that_a_page_has_left_open_ends_with_the_page(site):
     client = site({'page.spy': '[[.import name=talker]]a[[ stdout.push() ]]lost', 'talker.py': TALKER})
     assert client.get('/page.spy').text == '(start)(init)a(finish)'
