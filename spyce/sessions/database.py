@@ -99,16 +99,17 @@ class Database:
             return True
         if _identity(self.path) != self._identity:
             return False
-        if not self._idle:
-            return True  # without a connection SQLite may have removed its log itself
-        log = _identity(self._log)
-        if self._log_identity is None:
-            self._log_identity = log
-        if log != self._log_identity:
-            return False
-        if log is not None:
-            self._checked = stamp
-        return True
+        with forkgate.inside:  # a fork would close the connections meanwhile
+            if not self._idle:
+                return True  # without a connection SQLite may have removed its log itself
+            log = _identity(self._log)
+            if self._log_identity is None:
+                self._log_identity = log
+            if log != self._log_identity:
+                return False
+            if log is not None:
+                self._checked = stamp
+            return True
 
     def query(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows that a statement gives."""

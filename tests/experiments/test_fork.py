@@ -138,6 +138,33 @@ code = exit_code(in_child(use_another_file))
 assert code == 0, code
 """
 
+WHILE_LOOKING = OPEN + """
+import time
+from spyce.sessions import database
+store = DbmStore(folder)
+store.list()
+looked, identity = threading.Event(), database._identity
+
+def look_slowly(path):
+    found = identity(path)
+    if path.endswith('-wal'):
+        looked.set()
+        time.sleep(0.2)
+    return found
+
+database._identity = look_slowly
+looking = threading.Thread(target=store.check)
+looking.start()
+assert looked.wait(TOO_LONG)
+code = exit_code(in_child(lambda: open(f'{folder}/other', 'w')))  # takes the place of a log that is gone
+looking.join()
+assert code == 0, code
+database._identity = identity
+store.list()
+store.check()
+store.close()
+"""
+
 
 def run(program: str, folder: Path, forks: int = FORKS) -> str:
     """Run a program; what it wrote to stderr. Fails if it failed."""
@@ -157,6 +184,10 @@ def test_a_child_that_outlives_its_parent_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_child_forked_while_the_store_was_being_opened_can_open_it(tmp_path: Path) -> None:
     assert run(WHILE_OPENING, tmp_path, FORKS // 10) == ''
+
+
+def test_a_fork_while_a_thread_looks_whether_the_files_are_still_there_is_no_alarm(tmp_path: Path) -> None:
+    assert run(WHILE_LOOKING, tmp_path) == ''
 
 
 def test_a_child_forked_after_the_folder_was_removed_touches_no_file_but_the_stores(tmp_path: Path) -> None:
